@@ -1,0 +1,36 @@
+# One CMake target per folder of src/. The warnings and sanitizers below hold for every target of the project.
+add_library(cordon_flags INTERFACE)
+target_compile_options(
+  cordon_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
+                         $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Woverloaded-virtual>)
+if(CORDON_SANITIZE)
+  target_compile_options(cordon_flags INTERFACE -fsanitize=${CORDON_SANITIZE} -fno-sanitize-recover=all
+                                                -fno-omit-frame-pointer)
+  target_link_options(cordon_flags INTERFACE -fsanitize=${CORDON_SANITIZE})
+endif()
+
+# cordon_module(<name> [DEPS module...] [LINK library...]): the static library cordon_<name> of this folder's sources.
+function(cordon_module name)
+  cmake_parse_arguments(arg "" "" "DEPS;LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  add_library(cordon_${name} STATIC ${sources})
+  target_include_directories(cordon_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  list(TRANSFORM arg_DEPS PREPEND cordon_)
+  target_link_libraries(cordon_${name} PUBLIC cordon_flags ${arg_DEPS} ${arg_LINK})
+  if(name STREQUAL base)
+    target_precompile_headers(cordon_base PRIVATE <nlohmann/json.hpp> <fmt/format.h> <tl/expected.hpp> <functional>
+                              <map> <memory> <optional> <string> <vector>)
+  else()
+    target_precompile_headers(cordon_${name} REUSE_FROM cordon_base)
+  endif()
+endfunction()
+
+# cordon_test(<name> SOURCES file... [LINK library...]): a GoogleTest program, each of its tests known to ctest.
+function(cordon_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE cordon_flags ${arg_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_precompile_headers(${name} REUSE_FROM cordon_base)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+endfunction()

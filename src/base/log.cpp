@@ -1,0 +1,65 @@
+#include "base/log.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/json.hpp"
+
+namespace cordon {
+namespace {
+
+const char *level_name(LogLevel level) {
+  switch (level) {
+    case LogLevel::Debug:
+      return "debug";
+    case LogLevel::Info:
+      return "info";
+    case LogLevel::Warning:
+      return "warning";
+    case LogLevel::Error:
+      return "error";
+  }
+  return "info";
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Log>> Log::open(const Settings &settings, const Clock &clock) {
+  auto log = std::make_unique<Log>();
+  log->level_ = settings.level;
+  log->clock_ = &clock;
+  if (!settings.file.empty()) {
+    log->fd_ = ::open(settings.file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    log->owned_ = true;
+    if (log->fd_ < 0)
+      return fail(Error(Status::InvalidArgument, fmt::format("the log file can't be opened for appending: {}",
+                                                             std::strerror(errno)))
+                      .at("/log/file"));
+  } else {
+    log->fd_ = settings.fd;
+  }
+  return log;
+}
+
+Log::~Log() {
+  if (owned_ && fd_ >= 0) ::close(fd_);
+}
+
+void Log::write(LogLevel level, std::string_view text, std::initializer_list<Field> fields) noexcept {
+  if (fd_ < 0 || level < level_) return;
+  try {
+    Json line = {{"time", clock_->utc().str()}, {"level", level_name(level)}, {"text", text}};
+    for (const Field &field : fields)
+      std::visit([&](const auto &value) { line[std::string(field.name)] = value; }, field.value);
+    const std::string out = dump(line) + "\n";
+    // One write per line: O_APPEND keeps lines of several processes whole. A log that can't be written is not an error.
+    if (::write(fd_, out.data(), out.size()) < 0) return;
+  } catch (...) {  // out of memory: the line is lost, the host is not
+  }
+}
+
+}  // namespace cordon

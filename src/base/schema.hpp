@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+
+namespace cordon {
+
+/// A draft-07 schema, compiled once. `pattern` is documentation for hosts and is not evaluated: the typed parsers check
+/// those texts without std::regex's recursion. [any-thread] after construction.
+class JsonSchema {
+ public:
+  /// `schema` is ours; a broken one throws std::logic_error.
+  explicit JsonSchema(Json schema);
+  JsonSchema(std::string_view schema_text);
+  ~JsonSchema();
+  JsonSchema(JsonSchema &&) noexcept;
+  JsonSchema &operator=(JsonSchema &&) noexcept;
+
+  /// Returns the first violation as INVALID_ARGUMENT with the JSON pointer: unknown key, missing key, wrong type, wrong
+  /// value. `what` names the document; the message never quotes a value.
+  Result<void> validate(const Json &document, std::string_view what) const;
+
+ private:
+  struct Compiled;
+  std::unique_ptr<Compiled> compiled_;
+};
+
+}  // namespace cordon
