@@ -19,8 +19,12 @@ SystemClock::SystemClock() {
   if (boot_id_.empty()) boot_id_ = "unknown-boot";
 }
 
-BootTime SystemClock::now() const { return BootTime(nanoseconds(read_ns(CLOCK_BOOTTIME))); }
+BootTime SystemClock::now() const {
+  return BootTime(nanoseconds(read_ns(CLOCK_BOOTTIME)));
+}
 
-UtcTicks SystemClock::utc() const { return UtcTicks::from_unix_ticks(read_ns(CLOCK_REALTIME) / 100); }
+UtcTicks SystemClock::utc() const {
+  return UtcTicks::from_unix_ticks(read_ns(CLOCK_REALTIME) / 100);
+}
 
 }  // namespace cordon

@@ -42,7 +42,11 @@ template <class T>
 using Result = tl::expected<T, Error>;
 
 /// `return fail(Status::X, "...")` from any function that returns a Result.
-inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(std::move(error)); }
-inline tl::unexpected<Error> fail(Status status, std::string message) { return fail(Error(status, std::move(message))); }
+inline tl::unexpected<Error> fail(Error error) {
+  return tl::unexpected<Error>(std::move(error));
+}
+inline tl::unexpected<Error> fail(Status status, std::string message) {
+  return fail(Error(status, std::move(message)));
+}
 
 }  // namespace cordon

@@ -91,7 +91,10 @@ Result<Json> parse_json(std::string_view text, std::string_view what, JsonLimits
                 fmt::format("{} has {} bytes; at most {} are accepted", what, text.size(), limits.bytes));
   StrictWalk walk(limits.depth);
   if (!Json::sax_parse(text, &walk))
-    return fail(Error(Status::InvalidArgument, fmt::format("{} {} {}", what, walk.pointer().empty() ? "" : "at " + walk.pointer(), walk.problem())).at(walk.pointer()));
+    return fail(
+        Error(Status::InvalidArgument,
+              fmt::format("{} {} {}", what, walk.pointer().empty() ? "" : "at " + walk.pointer(), walk.problem()))
+            .at(walk.pointer()));
   return Json::parse(text);
 }
 
@@ -126,6 +129,8 @@ bool bool_or(const Json &object, const char *key, bool fallback) {
   return it != object.end() && it->is_boolean() ? it->get<bool>() : fallback;
 }
 
-std::string dump(const Json &json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dump(const Json &json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 }  // namespace cordon

@@ -31,7 +31,9 @@ std::int64_t int_or(const Json &object, const char *key, std::int64_t fallback);
 bool bool_or(const Json &object, const char *key, bool fallback);
 
 /// null for an empty text.
-inline Json text_or_null(const std::string &text) { return text.empty() ? Json(nullptr) : Json(text); }
+inline Json text_or_null(const std::string &text) {
+  return text.empty() ? Json(nullptr) : Json(text);
+}
 
 /// Compact, with invalid UTF-8 replaced: never throws for content.
 std::string dump(const Json &json);

@@ -36,8 +36,8 @@ Result<std::unique_ptr<Log>> Log::open(const Settings &settings, const Clock &cl
     log->fd_ = ::open(settings.file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     log->owned_ = true;
     if (log->fd_ < 0)
-      return fail(Error(Status::InvalidArgument, fmt::format("the log file can't be opened for appending: {}",
-                                                             std::strerror(errno)))
+      return fail(Error(Status::InvalidArgument,
+                        fmt::format("the log file can't be opened for appending: {}", std::strerror(errno)))
                       .at("/log/file"));
   } else {
     log->fd_ = settings.fd;

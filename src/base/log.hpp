@@ -13,8 +13,8 @@ namespace cordon {
 
 enum class LogLevel { Debug, Info, Warning, Error };
 
-/// One JSON line per entry to a file descriptor or a file, or nowhere. What can be logged is an allow-list: a fixed text
-/// and named fields of plain types; there is no way to pass a Secret, a header or a body. [any-thread]
+/// One JSON line per entry to a file descriptor or a file, or nowhere. What can be logged is an allow-list: a fixed
+/// text and named fields of plain types; there is no way to pass a Secret, a header or a body. [any-thread]
 class Log {
  public:
   struct Field {

@@ -10,6 +10,8 @@ SystemRandom::SystemRandom() {
   if (sodium_init() < 0) throw std::runtime_error("libsodium could not be initialised");
 }
 
-void SystemRandom::fill(void *bytes, std::size_t size) { randombytes_buf(bytes, size); }
+void SystemRandom::fill(void *bytes, std::size_t size) {
+  randombytes_buf(bytes, size);
+}
 
 }  // namespace cordon

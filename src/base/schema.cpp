@@ -37,7 +37,8 @@ std::string problem_of(const std::string &description) {
   for (const char *known : {"Object contains a property that could not be validated using 'properties' or "
                             "'additionalProperties' constraints: "})
     if (description.starts_with(known)) return "unknown key " + description.substr(std::string_view(known).size());
-  if (description.starts_with("Missing required property ")) return description.substr(0, description.find_last_not_of('.') + 1);
+  if (description.starts_with("Missing required property "))
+    return description.substr(0, description.find_last_not_of('.') + 1);
   if (description.starts_with("Value type not permitted by 'type' constraint")) return "wrong type";
   if (description.starts_with("Failed to match against any enum values")) return "not one of the allowed values";
   if (description.starts_with("Number of elements")) return "wrong number of elements";
@@ -81,9 +82,9 @@ Result<void> JsonSchema::validate(const Json &document, std::string_view what) c
     pointer = pointer_of(error.context);
     problem = problem_of(error.description);
   }
-  return fail(Error(Status::InvalidArgument,
-                    fmt::format("{}{}: {}", what, pointer.empty() ? "" : " at " + pointer, problem))
-                  .at(pointer));
+  return fail(
+      Error(Status::InvalidArgument, fmt::format("{}{}: {}", what, pointer.empty() ? "" : " at " + pointer, problem))
+          .at(pointer));
 }
 
 }  // namespace cordon

@@ -31,8 +31,12 @@ class GuardedChunks final : public std::pmr::memory_resource {
 #endif
     return p;
   }
-  void do_deallocate(void *p, std::size_t, std::size_t) override { sodium_free(p); }
-  bool do_is_equal(const memory_resource &other) const noexcept override { return this == &other; }
+  void do_deallocate(void *p, std::size_t, std::size_t) override {
+    sodium_free(p);
+  }
+  bool do_is_equal(const memory_resource &other) const noexcept override {
+    return this == &other;
+  }
 
   std::atomic<bool> locked_{true};
 };
@@ -56,9 +60,13 @@ SecureMemory::SecureMemory() {
   impl_ = new Impl;
 }
 
-SecureMemory::~SecureMemory() { delete impl_; }
+SecureMemory::~SecureMemory() {
+  delete impl_;
+}
 
-bool SecureMemory::locked() const noexcept { return impl_->chunks.locked(); }
+bool SecureMemory::locked() const noexcept {
+  return impl_->chunks.locked();
+}
 
 void *SecureMemory::do_allocate(std::size_t bytes, std::size_t alignment) {
   const std::lock_guard lock(impl_->mutex);

@@ -9,8 +9,8 @@
 
 namespace cordon {
 
-/// The process's one guarded memory: pages locked in RAM, kept out of core dumps, wiped in a forked child, between guard
-/// pages. What is given back is overwritten first. [any-thread]
+/// The process's one guarded memory: pages locked in RAM, kept out of core dumps, wiped in a forked child, between
+/// guard pages. What is given back is overwritten first. [any-thread]
 class SecureMemory final : public std::pmr::memory_resource {
  public:
   static SecureMemory &instance();

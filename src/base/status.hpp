@@ -52,8 +52,12 @@ enum class Status : std::int32_t {
 /// The constant's own name, e.g. "CORDON_E_DEADLINE"; "CORDON_UNKNOWN" for a number that is none of ours. Static.
 const char *status_name(std::int32_t status) noexcept;
 
-inline const char *status_name(Status status) noexcept { return status_name(static_cast<std::int32_t>(status)); }
+inline const char *status_name(Status status) noexcept {
+  return status_name(static_cast<std::int32_t>(status));
+}
 
-inline bool is_error(Status status) noexcept { return static_cast<std::int32_t>(status) < 0; }
+inline bool is_error(Status status) noexcept {
+  return static_cast<std::int32_t>(status) < 0;
+}
 
 }  // namespace cordon

@@ -33,8 +33,12 @@ class UtcTicks {
   constexpr bool is_set() const { return ticks_ != 0; }
 
   constexpr auto operator<=>(const UtcTicks &) const = default;
-  friend constexpr UtcTicks operator+(UtcTicks t, std::chrono::nanoseconds d) { return UtcTicks(t.ticks_ + d.count() / 100); }
-  friend constexpr UtcTicks operator-(UtcTicks t, std::chrono::nanoseconds d) { return UtcTicks(t.ticks_ - d.count() / 100); }
+  friend constexpr UtcTicks operator+(UtcTicks t, std::chrono::nanoseconds d) {
+    return UtcTicks(t.ticks_ + d.count() / 100);
+  }
+  friend constexpr UtcTicks operator-(UtcTicks t, std::chrono::nanoseconds d) {
+    return UtcTicks(t.ticks_ - d.count() / 100);
+  }
   friend constexpr std::chrono::nanoseconds operator-(UtcTicks a, UtcTicks b) {
     return std::chrono::nanoseconds((a.ticks_ - b.ticks_) * 100);
   }
