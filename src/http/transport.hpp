@@ -32,6 +32,7 @@ struct Request {
   bool secret_response = false;         ///< the answer's body is collected in guarded memory
   bool bypass_proxy = false;            ///< for link-local services, which no proxy may see
   bool plain_http_allowed = false;      ///< http:// is accepted; for managed identity endpoints alone
+  bool *sent = nullptr;                 ///< borrowed; set on the loop before the first byte of the request may leave
   std::size_t max_body = 32u << 20;     ///< bytes of an answer; a longer one is an INVALID_RESPONSE
 };
 
