@@ -1,0 +1,72 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "base/random.hpp"
+#include "base/secure.hpp"
+
+namespace cordon::ledger {
+
+constexpr std::size_t kKeySize = 32;
+constexpr std::size_t kMacSize = 32;
+
+/// A ledger key as it lies in the ledger: encrypted under somebody's wrapping key.
+struct KeyWrap {
+  KeyWrap() = default;
+  KeyWrap(std::int64_t key_id_, std::string name_, std::string sealed_)
+      : key_id(key_id_), name(std::move(name_)), sealed(std::move(sealed_)) {}
+  std::int64_t key_id = 0;
+  std::string name;    ///< whose wrapping key: a vault's id, or "ledger.key"
+  std::string sealed;  ///< nonce and XChaCha20-Poly1305 ciphertext
+};
+
+/// Encrypts `key` under `wrapping_key`, bound to the ledger's id, the key's id and the wrap's name.
+Result<KeyWrap> wrap_key(const Secret &key, std::int64_t key_id, const Secret &wrapping_key, const std::string &name,
+                         std::string_view ledger_id, Random &random);
+/// VaultWrongKey if it does not open.
+Result<Secret> unwrap_key(const KeyWrap &wrap, const Secret &wrapping_key, std::string_view ledger_id);
+
+/// The ledger's own key, once it is known, and what is done with it. set() happens once; after it all is [any-thread].
+class Keyring {
+ public:
+  bool has_key() const noexcept { return ready_.load(std::memory_order_acquire); }
+  std::int64_t key_id() const noexcept { return key_id_; }
+  bool in_file() const noexcept { return has_key() && in_file_.load(std::memory_order_relaxed); }
+  void set_in_file(bool in_file) noexcept { in_file_.store(in_file, std::memory_order_relaxed); }
+
+  void set(std::int64_t key_id, Secret key, bool in_file);
+  const Secret &key() const noexcept { return key_; }
+  bool equals(const Secret &key) const noexcept { return has_key() && key_.equals(key); }
+
+  /// Keyed BLAKE2b-256 over the previous record's MAC and the fields, each with its length before it.
+  class Mac {
+   public:
+    Mac(const Keyring &keyring, std::string_view previous);
+    Mac &field(std::string_view bytes);
+    Mac &field(std::int64_t number);
+    std::string finish();
+
+   private:
+    alignas(64) std::array<unsigned char, 384> state_;  // crypto_generichash_state
+  };
+
+  /// Key id, nonce and XChaCha20-Poly1305 ciphertext, bound to `context`. VaultLocked without a key.
+  Result<std::string> seal(std::string_view context, const Secret &secret, Random &random) const;
+  /// Status::Ledger if it was sealed under another key or context, or was changed.
+  Result<Secret> open(std::string_view context, std::string_view sealed) const;
+
+ private:
+  std::atomic<bool> ready_ = false;
+  std::atomic<bool> in_file_ = false;
+  std::int64_t key_id_ = 0;
+  Secret key_;
+  Secret mac_key_;
+  Secret seal_key_;
+};
+
+}  // namespace cordon::ledger

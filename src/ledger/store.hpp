@@ -1,0 +1,118 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/ids.hpp"
+#include "ledger/keyring.hpp"
+#include "ledger/quota.hpp"
+#include "ledger/record.hpp"
+#include "ledger/request_row.hpp"
+
+namespace cordon::ledger {
+
+/// How far a closure's writes must have got before it counts as done.
+enum class Durability {
+  Read,     ///< it writes nothing; a write fails
+  Process,  ///< survives the death of the process, not the loss of power: for what can be found again
+  Full,     ///< survives the loss of power: for whatever must be known before a byte leaves
+};
+
+/// A token (or another sealed secret) at rest. `sealed` is ciphertext made by Ledger::seal and names its key.
+struct TokenRow {
+  TokenRow() = default;
+  TokenRow(std::string sealed_, UtcTicks expires_) : sealed(std::move(sealed_)), expires(expires_) {}
+  std::string sealed;
+  UtcTicks expires;
+};
+
+/// How far a walk along the journal's chain has come.
+struct ChainWalk {
+  ChainWalk() = default;
+  std::int64_t sequence = 0;  ///< last record that was checked
+  std::string mac;            ///< its MAC; empty: start at the journal's base
+  bool at_end = false;
+  std::string damage;  ///< names the first bad record; empty: none so far
+};
+
+/// One transaction's view. Valid only inside the closure that got it. [ledger thread]
+///
+/// Errors are Status::Ledger with the path, the reason and a remedy; once the storage itself has failed, the whole
+/// batch fails, whatever the closure returns.
+class Tx {
+ public:
+  virtual ~Tx() = default;
+
+  /// Appends to the journal and returns the sequence. VaultLocked before the ledger has its key.
+  virtual Result<std::int64_t> append(const Record &record) = 0;
+  virtual Result<std::vector<JournalRecord>> events_after(std::int64_t cursor, const EventFilter &filter,
+                                                          std::size_t limit) = 0;
+  /// 0: the journal is empty.
+  virtual Result<std::int64_t> newest_sequence() = 0;
+  /// Checks up to `limit` records from where `walk` stands. VaultLocked before the ledger has its key.
+  virtual Result<void> walk_chain(ChainWalk &walk, std::size_t limit) = 0;
+  /// What is wrong with the journal's end (a changed record, a tail cut off); empty: nothing. Needs the key.
+  virtual Result<std::string> check_tail() = 0;
+
+  /// Inserts or replaces the working copy. KeyReused if another request of the tenant holds the idempotency key.
+  virtual Result<void> put_request(const RequestRow &row) = 0;
+  virtual Result<std::optional<RequestRow>> request(const RequestId &id) = 0;
+  /// The request that holds the key: not one that expired or was withdrawn.
+  virtual Result<std::optional<RequestRow>> by_idempotency_key(std::string_view tenant, std::string_view key) = 0;
+  /// The newest request with this match key that has not ended.
+  virtual Result<std::optional<RequestRow>> live_by_match_key(std::string_view key) = 0;
+  /// All requests that point at the action, oldest first (several may have adopted it). Empty tenant: any.
+  virtual Result<std::vector<RequestRow>> by_action_id(std::string_view tenant, const ActionId &id) = 0;
+  virtual Result<std::vector<RequestRow>> requests(const RequestQuery &query) = 0;
+
+  /// Grants a slot of `key`'s budget, or says when to ask again. A slot is occupied from now until it was ended plus
+  /// the window's length; a slot that is never ended stays occupied until its owner is dead.
+  virtual Result<QuotaAnswer> quota_take(std::string_view key, const QuotaWindows &windows, BootTime now) = 0;
+  /// `ended`: when the answer came, or when the connection was closed plus kQuotaLinger.
+  virtual Result<void> quota_end(std::int64_t slot, BootTime ended) = 0;
+  /// The service said 429: nothing is granted before `until`, and half the budget for one window after it.
+  virtual Result<void> quota_cool(std::string_view key, BootTime now, BootTime until) = 0;
+  virtual Result<QuotaUsage> quota_usage(std::string_view key, const QuotaWindows &windows, BootTime now) = 0;
+
+  /// `fingerprint` names what the token is for (credential, tenant, audience); it must not be secret itself.
+  virtual Result<void> put_token(std::string_view fingerprint, const TokenRow &token) = 0;
+  virtual Result<std::optional<TokenRow>> get_token(std::string_view fingerprint) = 0;
+  virtual Result<void> erase_token(std::string_view fingerprint) = 0;
+
+  virtual Result<std::vector<KeyWrap>> key_wraps() = 0;
+  virtual Result<void> put_key_wrap(const KeyWrap &wrap) = 0;
+  virtual Result<void> erase_key_wrap(std::int64_t key_id, std::string_view name) = 0;
+
+  /// Small named facts: "halt/contoso", high-water marks, the vault's highest generation.
+  virtual Result<std::optional<std::string>> get_meta(std::string_view name) = 0;
+  virtual Result<void> put_meta(std::string_view name, std::string_view value) = 0;
+  virtual Result<void> erase_meta(std::string_view name) = 0;
+};
+
+/// What stands behind the ledger: SQLite, later a database server or a simulation. Used by one thread at a time.
+///
+/// A batch is begin, then for each closure enter and leave, then commit; after any error rollback.
+class Store {
+ public:
+  virtual ~Store() = default;
+  virtual Result<void> begin(Durability durability) = 0;
+  virtual Tx &tx() = 0;
+  /// `writes` false: writes of the closure fail.
+  virtual Result<void> enter(bool writes) = 0;
+  /// `keep` false: takes back what was written since enter. An error: the batch is lost.
+  virtual Result<void> leave(bool keep) = 0;
+  virtual Result<void> commit() = 0;
+  virtual void rollback() noexcept = 0;
+  /// The newest record's sequence after the last commit.
+  virtual std::int64_t committed_sequence() const noexcept = 0;
+  /// Nobody waits: the time for upkeep.
+  virtual void idle() noexcept = 0;
+};
+
+}  // namespace cordon::ledger
