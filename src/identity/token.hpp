@@ -1,0 +1,57 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/secure.hpp"
+#include "base/utc.hpp"
+#include "loop/scope.hpp"
+#include "loop/task.hpp"
+
+namespace cordon::identity {
+
+/// An access token and how long it may be used. Shared by all requests under way.
+struct Token {
+  Token() = default;
+
+  Secret value;
+  UtcTicks expires_at;             ///< for people and for the store
+  BootTime usable_until;           ///< shortly before the end: a request started now still arrives in time
+  BootTime refresh_at;             ///< from here on a new one is fetched while this one still serves
+  std::vector<std::string> roles;  ///< claim `roles`, or `scp` of a user's token; empty when it can't be read
+};
+using SharedToken = std::shared_ptr<const Token>;
+
+/// One way to get a token, one per credential kind. [loop]
+class TokenSource {
+ public:
+  virtual ~TokenSource() = default;
+  /// One attempt. Errors: UNAUTHENTICATED, PERMISSION_DENIED, RATE_LIMITED, SERVICE, NETWORK, TLS, INVALID_RESPONSE,
+  /// those of the vault, or the scope's. `retryable` tells a passing trouble from a lasting one.
+  virtual loop::Task<Result<SharedToken>> fetch(loop::Scope &scope) = 0;
+  /// Changes when tenant, application, authority or the credential itself changes, and tells nothing about the
+  /// credential. Empty when that can't be known now.
+  virtual std::string fingerprint() const = 0;
+};
+
+/// Makes a token that was asked for at `asked` and lives `expires_in_s` seconds.
+SharedToken make_token(Secret value, std::int64_t expires_in_s, BootTime asked, UtcTicks asked_utc);
+
+/// The application permissions (`roles`) or scopes (`scp`) in a token's payload, for diagnosis only: the token is not
+/// verified. Empty for anything that is no JWT.
+std::vector<std::string> token_roles(const Secret &token);
+
+/// Where tokens outlive the process, encrypted. [loop]
+class TokenStore {
+ public:
+  virtual ~TokenStore() = default;
+  /// nullptr when there is none for the fingerprint.
+  virtual loop::Task<SharedToken> load(const std::string &fingerprint, loop::Scope &scope) = 0;
+  virtual void save(const std::string &fingerprint, SharedToken token) = 0;
+};
+
+}  // namespace cordon::identity
