@@ -1,11 +1,14 @@
 #include "base/secure.hpp"
 
+#include <pthread.h>
 #include <sodium.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <bit>
 #include <mutex>
 #include <new>
 #include <stdexcept>
@@ -13,40 +16,75 @@
 namespace cordon {
 namespace {
 
-/// Hands out whole libsodium allocations: each lies between guard pages, locked and left out of core dumps.
-class GuardedChunks final : public std::pmr::memory_resource {
- public:
-  bool locked() const noexcept { return locked_; }
+constexpr std::size_t kSmallestBlock = 16;
+constexpr std::size_t kLargestBlock = 4096;
+constexpr std::size_t kClasses = 9;  // 16, 32, … 4096
+constexpr std::size_t kChunk = 16 * 1024;
+static_assert(kSmallestBlock << (kClasses - 1) == kLargestBlock);
 
- private:
-  void *do_allocate(std::size_t bytes, std::size_t) override {
-    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    const std::size_t size = (bytes + page - 1) / page * page;
-    void *p = sodium_malloc(size);
-    if (p == nullptr) throw std::bad_alloc();
-    // sodium_malloc ignores a failed lock and hides whether it did; locking once more is harmless and tells.
-    if (mlock(p, size) != 0) locked_ = false;
-#ifdef MADV_WIPEONFORK
-    madvise(p, size, MADV_WIPEONFORK);
-#endif
-    return p;
-  }
-  void do_deallocate(void *p, std::size_t, std::size_t) override {
-    sodium_free(p);
-  }
-  bool do_is_equal(const memory_resource &other) const noexcept override {
-    return this == &other;
-  }
-
-  std::atomic<bool> locked_{true};
-};
+std::size_t whole_pages(std::size_t bytes) {
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  if (bytes > SIZE_MAX - page) throw std::bad_alloc();
+  return (bytes + page - 1) / page * page;
+}
 
 }  // namespace
 
+/// Blocks of a power of two, cut from libsodium allocations. The lists of free blocks begin in ordinary memory and run
+/// through the blocks themselves, so that in a forked child, where every block reads as zeros, each list merely ends
+/// after its first block: giving back and allocating stay sound there.
 struct SecureMemory::Impl {
+  struct FreeBlock {
+    FreeBlock *next;
+  };
+
   std::mutex mutex;
-  GuardedChunks chunks;
-  std::pmr::unsynchronized_pool_resource pool{std::pmr::pool_options{16, 4096}, &chunks};
+  std::array<FreeBlock *, kClasses> free{};
+  std::array<char *, kClasses> fresh{};
+  std::array<std::size_t, kClasses> fresh_blocks{};
+  std::atomic<bool> locked{true};
+
+  /// Whole pages between guard pages, locked and left out of core dumps.
+  char *map(std::size_t bytes) {
+    const std::size_t size = whole_pages(bytes);
+    void *p = sodium_malloc(size);
+    if (p == nullptr) throw std::bad_alloc();
+    // sodium_malloc ignores a failed lock and hides whether it did; locking once more is harmless and tells.
+    if (mlock(p, size) != 0) locked = false;
+#ifdef MADV_WIPEONFORK
+    madvise(p, size, MADV_WIPEONFORK);
+#endif
+    sodium_memzero(p, size);  // sodium_malloc fills with a pattern
+    return static_cast<char *>(p);
+  }
+
+  /// kClasses: a mapping of its own.
+  static std::size_t class_of(std::size_t bytes, std::size_t alignment) {
+    const std::size_t size = std::max({bytes, alignment, kSmallestBlock});
+    if (size > kLargestBlock) return kClasses;
+    return static_cast<std::size_t>(std::countr_zero(std::bit_ceil(size)) - std::countr_zero(kSmallestBlock));
+  }
+
+  void *take(std::size_t c) {
+    if (FreeBlock *block = free[c]; block != nullptr) {
+      free[c] = block->next;
+      block->next = nullptr;
+      return block;
+    }
+    const std::size_t size = kSmallestBlock << c;
+    if (fresh_blocks[c] == 0) {
+      fresh[c] = map(kChunk);
+      fresh_blocks[c] = kChunk / size;
+    }
+    char *block = fresh[c];
+    fresh[c] += size;
+    --fresh_blocks[c];
+    return block;
+  }
+
+  void give_back(void *p, std::size_t c) {
+    free[c] = new (p) FreeBlock{free[c]};
+  }
 };
 
 SecureMemory &SecureMemory::instance() {
@@ -57,7 +95,11 @@ SecureMemory &SecureMemory::instance() {
 
 SecureMemory::SecureMemory() {
   if (sodium_init() < 0) throw std::runtime_error("libsodium could not be initialised");
-  impl_ = new Impl;
+  static Impl *forked;
+  forked = impl_ = new Impl;
+  // A child whose parent forked while another thread held the lock must still be able to run destructors.
+  if (pthread_atfork([] { forked->mutex.lock(); }, [] { forked->mutex.unlock(); }, [] { forked->mutex.unlock(); }) != 0)
+    throw std::bad_alloc();
 }
 
 SecureMemory::~SecureMemory() {
@@ -65,18 +107,23 @@ SecureMemory::~SecureMemory() {
 }
 
 bool SecureMemory::locked() const noexcept {
-  return impl_->chunks.locked();
+  return impl_->locked;
 }
 
 void *SecureMemory::do_allocate(std::size_t bytes, std::size_t alignment) {
   const std::lock_guard lock(impl_->mutex);
-  return impl_->pool.allocate(bytes, alignment);
+  const std::size_t c = Impl::class_of(bytes, alignment);
+  if (c != kClasses) return impl_->take(c);
+  if (alignment > kLargestBlock) throw std::bad_alloc();
+  return impl_->map(bytes);
 }
 
 void SecureMemory::do_deallocate(void *p, std::size_t bytes, std::size_t alignment) {
+  const std::size_t c = Impl::class_of(bytes, alignment);
+  if (c == kClasses) return sodium_free(p);  // wipes
   sodium_memzero(p, bytes);
   const std::lock_guard lock(impl_->mutex);
-  impl_->pool.deallocate(p, bytes, alignment);
+  impl_->give_back(p, c);
 }
 
 bool Secret::equals(const Secret &other) const noexcept {

@@ -14,8 +14,8 @@ class KeySource {
  public:
   enum class Kind { KeyFile, MountedKeyFile, SystemdCredential, Exec, Environment, Prompt };
 
-  /// Reads one element of `vault.unlock`; `pointer` is its place in the config. Errors: INVALID_ARGUMENT with the pointer;
-  /// NOT_SUPPORTED for a kind this version knows by name only.
+  /// Reads one element of `vault.unlock`; `pointer` is its place in the config. Errors: INVALID_ARGUMENT with the
+  /// pointer; NOT_SUPPORTED for a kind this version knows by name only.
   static Result<KeySource> from_json(const Json &source, const std::string &pointer);
   static KeySource key_file(std::string path) { return {Kind::KeyFile, std::move(path)}; }
   static KeySource mounted_key_file(std::string path) { return {Kind::MountedKeyFile, std::move(path)}; }
@@ -36,7 +36,8 @@ class KeySource {
   std::string path_;
 };
 
-/// 32 raw bytes, or 64 hex digits with at most one line feed behind them; else VAULT_WRONG_KEY, saying so about `where`.
+/// 32 raw bytes, or 64 hex digits with at most one line feed behind them; else VAULT_WRONG_KEY, saying so about
+/// `where`.
 Result<Secret> parse_key(std::string_view bytes, std::string_view where);
 
 }  // namespace cordon::vault

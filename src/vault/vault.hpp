@@ -41,8 +41,8 @@ struct SecretNote {
 };
 
 /// The encrypted store of named secrets. It stays encrypted in memory and is opened per use; a file changed by another
-/// process is noticed before each use. [any-thread], none of the calls waits for a network; those that write may wait up
-/// to ten seconds for another process that writes.
+/// process is noticed before each use. [any-thread], none of the calls waits for a network; those that write may wait
+/// up to ten seconds for another process that writes.
 class Vault {
  public:
   /// Succeeds locked when the file is missing or no key is at hand. Errors: VAULT_CORRUPT, VAULT_WRONG_KEY,
@@ -76,8 +76,8 @@ class Vault {
   /// memory_locked, problem}`; state: "absent" "memory" "missing" "locked" "unlocked" "unusable". Never a value.
   Json status();
 
-  /// 32 bytes for a use named by `label` and `context`, from the store key. VAULT_LOCKED without one; INVALID_STATE when
-  /// not durable.
+  /// 32 bytes for a use named by `label` and `context`, from the store key. VAULT_LOCKED without one; INVALID_STATE
+  /// when not durable.
   Result<Secret> derive(std::string_view label, const std::vector<std::string_view> &context) const;
   std::string vault_id() const;      ///< UUID; empty while there is no store
   std::uint64_t generation() const;  ///< of the content last read or written; 0: none
