@@ -1,0 +1,290 @@
+#!/bin/sh
+# Builds and tests Cordon.
+#
+#   sh tests/run.sh               build, run the suite, check format and lint, run the suite under ASan and UBSan
+#   sh tests/run.sh --sanitize    the same, and the suite under clang's ASan and UBSan, and under ThreadSanitizer
+#   sh tests/run.sh --fuzz [S]    only the fuzz targets, each for S seconds (default 60)
+#   sh tests/run.sh --bench       only the benchmarks: figures beside their peers, nothing asserted
+#
+# The last line is "N passed, N failed, N skipped"; every test of every suite counts one, and so does each other stage.
+# The suite itself always runs; a sanitizer stage is skipped, and named so, while nothing changed since it passed.
+# Everything is built under build/. Exit: 0 nothing failed, 1 something did, 2 wrong use.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+
+usage() {
+  sed -n '2,/^set /s/^# \{0,1\}//p' tests/run.sh
+}
+
+mode=suite
+sanitize=no
+fuzz_seconds=60
+while [ $# -gt 0 ]; do
+  case $1 in
+    --sanitize) sanitize=yes ;;
+    --bench) mode=bench ;;
+    --fuzz)
+      mode=fuzz
+      case ${2:-} in
+        '' | *[!0-9]*) ;;
+        *)
+          fuzz_seconds=$2
+          shift
+          ;;
+      esac
+      ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    *)
+      usage >&2
+      exit 2
+      ;;
+  esac
+  shift
+done
+
+logs=build/logs
+mkdir -p "$logs"
+jobs=$(nproc)
+passed=0
+failed=0
+skipped=0
+# Every process started from here carries this mark, whoever its parent is in the end.
+CORDON_TEST_RUN=$$.$(date +%s)
+export CORDON_TEST_RUN
+# ASan and UBSan stop at the first finding; a leak is a finding.
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
+
+say() {
+  printf '%-34s %s\n' "$1" "$2"
+}
+
+now() {
+  date +%s
+}
+
+skip() { # NAME REASON
+  skipped=$((skipped + 1))
+  say "$1" "SKIPPED: $2"
+}
+
+fail() { # NAME REASON
+  failed=$((failed + 1))
+  say "$1" "FAILED: $2"
+}
+
+# check NAME COMMAND...: one stage that counts one; its output is shown only when it fails.
+check() {
+  check_name=$1
+  shift
+  check_log=$logs/$(echo "$check_name" | tr -c 'a-zA-Z0-9\n' _).log
+  check_start=$(now)
+  if "$@" >"$check_log" 2>&1; then
+    passed=$((passed + 1))
+    say "$check_name" "passed ($(($(now) - check_start)) s)"
+  else
+    tail -n 200 "$check_log"
+    fail "$check_name" "after $(($(now) - check_start)) s; all of it in $check_log"
+    return 1
+  fi
+}
+
+build() { # PRESET [TARGET...]
+  build_preset=$1
+  shift
+  cmake --preset "$build_preset" && cmake --build --preset "$build_preset" ${1:+--target "$@"}
+}
+
+junit_count() { # ATTRIBUTE FILE
+  grep -o "$1=\"[0-9]*\"" "$2" | head -n 1 | tr -cd 0-9
+}
+
+# suite PRESET: every ctest test counts one; those that fail or are skipped are named.
+suite() {
+  suite_start=$(now)
+  suite_log=$logs/ctest_$1.log
+  junit=$PWD/$logs/ctest_$1.xml
+  rm -f "$junit"
+  suite_status=0
+  ctest --test-dir "build/$1" -j "$jobs" --no-tests=error --output-on-failure --output-junit "$junit" \
+    >"$suite_log" 2>&1 || suite_status=$?
+  if [ ! -s "$junit" ]; then
+    tail -n 50 "$suite_log"
+    fail "suite ($1)" "ctest did not run"
+    return 1
+  fi
+  suite_total=$(junit_count tests "$junit")
+  suite_failed=$(junit_count failures "$junit")
+  suite_skipped=$(($(junit_count skipped "$junit") + $(junit_count disabled "$junit")))
+  if [ "$suite_status" -ne 0 ]; then
+    grep -v -e ' Passed ' -e '^ *Start *[0-9]*: ' "$suite_log"
+    if [ "$suite_failed" -eq 0 ]; then # ctest fails too when a test program is missing
+      suite_failed=$suite_skipped
+      suite_skipped=0
+    fi
+  elif [ "$suite_skipped" -gt 0 ]; then
+    sed -n '/^The following tests did not run/,$p' "$suite_log"
+  fi
+  suite_passed=$((suite_total - suite_failed - suite_skipped))
+  passed=$((passed + suite_passed))
+  failed=$((failed + suite_failed))
+  skipped=$((skipped + suite_skipped))
+  say "suite ($1)" "$suite_passed passed, $suite_failed failed, $suite_skipped skipped ($(($(now) - suite_start)) s)"
+  [ "$suite_status" -eq 0 ]
+}
+
+sources() { # PATTERN...
+  if git rev-parse --git-dir >/dev/null 2>&1; then
+    git ls-files -co --exclude-standard -- "$@"
+  else
+    for pattern in "$@"; do find . -path ./build -prune -o -type f -name "$pattern" -print; done
+  fi
+}
+
+# A digest of every file that can change what a build or a test does, and of the compilers.
+tree_digest() {
+  {
+    sources '*' | grep -v -e '\.md$' -e '^LICENSE$' | sort | while IFS= read -r file; do
+      if [ -f "$file" ]; then sha256sum "$file"; fi
+    done
+    g++ --version
+    clang++ --version
+  } 2>/dev/null | sha256sum | cut -c1-64
+}
+
+# sanitized NAME PRESET COMPILER: builds and runs the suite, unless the tree is as it was when this last passed.
+sanitized() {
+  if ! command -v "$3" >/dev/null 2>&1; then
+    skip "$1" "$3 is not installed"
+    return
+  fi
+  stamp=build/$2.passed
+  digest=$(tree_digest)
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$digest" ]; then
+    skip "$1" "unchanged since it last passed"
+    return
+  fi
+  check "build ($2)" build "$2" && suite "$2" && [ "$digest" = "$(tree_digest)" ] && echo "$digest" >"$stamp"
+}
+
+# LLVM 14 defines the format and the lint; other versions disagree with it.
+llvm_14() {
+  if command -v "$1-14" >/dev/null 2>&1; then
+    echo "$1-14"
+  elif "$1" --version 2>/dev/null | grep -q 'version 14\.'; then
+    echo "$1"
+  fi
+}
+
+check_format() {
+  clang_format=$(llvm_14 clang-format)
+  if [ -z "$clang_format" ]; then
+    skip format "clang-format 14 is not installed"
+    return
+  fi
+  sources '*.cpp' '*.hpp' '*.c' '*.h' >"$logs/formatted"
+  check format xargs -n 40 -P "$jobs" "$clang_format" --dry-run -Werror <"$logs/formatted"
+}
+
+tidy() {
+  cmake --preset lint && python3 tests/tidy.py "$clang_tidy" build/lint build/tidy
+}
+
+check_lint() {
+  clang_tidy=$(llvm_14 clang-tidy)
+  if [ -z "$clang_tidy" ]; then
+    skip lint "clang-tidy 14 is not installed"
+    return
+  fi
+  check lint tidy && tail -n 1 "$check_log"
+}
+
+fuzz_target() { # PROGRAM NAME
+  corpus=build/corpus/$2
+  mkdir -p "$corpus"
+  set -- "$1" "$2" "$corpus"
+  for seeds in tests/fuzz/seeds/"$2" tests/vectors/*/ tests/vectors; do
+    if [ -d "$seeds" ]; then set -- "$@" "$seeds"; fi
+  done
+  program=$1
+  shift 2
+  "$program" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
+    -artifact_prefix="$logs/" "$@"
+}
+
+run_fuzz() {
+  if ! command -v clang++ >/dev/null 2>&1; then
+    skip fuzz "clang++ is not installed"
+    return
+  fi
+  check 'build (fuzz)' build fuzz fuzz || return
+  for program in build/fuzz/tests/fuzz/*_fuzz; do
+    if [ -x "$program" ]; then check "fuzz $(basename "$program")" fuzz_target "$program" "$(basename "$program")"; fi
+  done
+}
+
+run_bench() {
+  check 'build (bench)' build bench || return
+  bench_start=$(now)
+  if python3 tests/bench/bench.py build/bench; then
+    passed=$((passed + 1))
+    say bench "done ($(($(now) - bench_start)) s)"
+  else
+    fail bench "see above"
+  fi
+}
+
+run_suite() {
+  if check 'build (dev)' build dev; then suite dev; fi
+  check 'build (release)' build release
+  check_format
+  check_lint
+  sanitized 'ASan and UBSan, g++' asan g++
+  if [ "$sanitize" = yes ]; then
+    sanitized 'ASan and UBSan, clang++' asan-clang clang++
+    sanitized 'ThreadSanitizer, clang++' tsan clang++
+  fi
+}
+
+# Processes that carry this run's mark, this shell's own subshells left out.
+leftovers() {
+  for environment in /proc/[0-9]*/environ; do
+    pid=${environment#/proc/}
+    pid=${pid%/environ}
+    if grep -qs "CORDON_TEST_RUN=$CORDON_TEST_RUN" "$environment"; then
+      case $(cat "/proc/$pid/comm" 2>/dev/null) in
+        '' | sh | grep | cat) ;;
+        *) echo "$pid" ;;
+      esac
+    fi
+  done
+}
+
+check_leftovers() {
+  left=$(leftovers)
+  if [ -z "$left" ]; then return; fi
+  for pid in $left; do
+    fail "left running" "$(tr '\0' ' ' <"/proc/$pid/cmdline")(pid $pid, ended now)"
+    kill "$pid" 2>/dev/null
+  done
+}
+
+finish() {
+  trap - EXIT HUP INT TERM
+  check_leftovers
+  echo "$passed passed, $failed failed, $skipped skipped"
+  [ "$failed" -eq 0 ] && [ "${interrupted:-no}" = no ]
+  exit
+}
+trap finish EXIT
+trap 'interrupted=yes; exit 1' HUP INT TERM
+
+case $mode in
+  bench) groups='build bench' ;;
+  *) groups='build test' ;;
+esac
+# shellcheck disable=SC2086
+check bootstrap sh cmake/bootstrap.sh $groups || exit 1
+"run_$mode"
