@@ -10,9 +10,9 @@
  * - Status. An int32_t. 0 (CORDON_OK) is success. A number > 0 is a condition, never success: no error object, the
  *   document tells more. A number < 0 is an error. Treat an unknown number > 0 as "not success" and an unknown one < 0
  *   as an error that may be retried only if its JSON says "retryable":true.
- * - Outputs are always written, never read, and may be NULL when you do not want them. Status >= 0: *error is NULL and
- *   the other output is set (NULL where there is nothing to give). Status < 0: the output is NULL (a descriptor: -1)
- * and *error is set, even when memory ran out.
+ * - Outputs are always written, never read, and may be NULL when you do not want them. Status >= 0: *error is NULL, the
+ *   other output is set (NULL where there is nothing to give). Status < 0: *error is set, even when memory ran out, the
+ *   other output is NULL (a descriptor: -1).
  * - Text in is NUL-terminated UTF-8, borrowed for the time of the call. Text out (char **) is yours: give it back with
  *   cordon_string_free. Secrets are pointer + length, copied into guarded memory before the call returns; wipe your own
  *   copy. An error is yours: give it back with cordon_error_free.

@@ -32,14 +32,18 @@ void install_handler() {
 
 }  // namespace
 
-bool forked() noexcept { return g_forked.load(std::memory_order_relaxed); }
+bool forked() noexcept {
+  return g_forked.load(std::memory_order_relaxed);
+}
 
 ClientAlive::ClientAlive() {
   install_handler();
   ++g_alive;
 }
 
-ClientAlive::~ClientAlive() { --g_alive; }
+ClientAlive::~ClientAlive() {
+  --g_alive;
+}
 
 void register_fork_child_hook(void (*hook)()) {
   for (auto &slot : g_hooks) {

@@ -18,8 +18,8 @@ class ClientAlive {
   ClientAlive &operator=(const ClientAlive &) = delete;
 };
 
-/// Runs `hook` in a forked child that `forked()` is true for, once per fork, before fork() returns there. It may only do
-/// what is async-signal-safe: close descriptors, set atomics. Registering the same hook again does nothing; throws
+/// Runs `hook` in a forked child that `forked()` is true for, once per fork, before fork() returns there. It may only
+/// do what is async-signal-safe: close descriptors, set atomics. Registering the same hook again does nothing; throws
 /// std::length_error beyond 8 different ones. [any-thread]
 void register_fork_child_hook(void (*hook)());
 

@@ -1,0 +1,48 @@
+#include "base/status.hpp"
+#include "cordon.h"
+
+namespace cordon {
+
+#define SAME(constant, status) static_assert((constant) == static_cast<std::int32_t>(Status::status))
+SAME(CORDON_OK, Ok);
+SAME(CORDON_PENDING, Pending);
+SAME(CORDON_ACTION_FAILED, ActionFailed);
+SAME(CORDON_ACTION_TIMED_OUT, ActionTimedOut);
+SAME(CORDON_ACTION_CANCELLED, ActionCancelled);
+SAME(CORDON_ACTION_REJECTED, ActionRejected);
+SAME(CORDON_NOT_SENT, NotSent);
+SAME(CORDON_NO_EVENT, NoEvent);
+SAME(CORDON_DRY_RUN, DryRun);
+SAME(CORDON_E_INTERNAL, Internal);
+SAME(CORDON_E_INVALID_ARGUMENT, InvalidArgument);
+SAME(CORDON_E_INVALID_STATE, InvalidState);
+SAME(CORDON_E_UNSUPPORTED_ABI, UnsupportedAbi);
+SAME(CORDON_E_NOT_SUPPORTED, NotSupported);
+SAME(CORDON_E_OUT_OF_MEMORY, OutOfMemory);
+SAME(CORDON_E_INVALID_HANDLE, InvalidHandle);
+SAME(CORDON_E_SHUTTING_DOWN, ShuttingDown);
+SAME(CORDON_E_FORKED, Forked);
+SAME(CORDON_E_INTERRUPTED, Interrupted);
+SAME(CORDON_E_DEADLINE, Deadline);
+SAME(CORDON_E_OUTCOME_UNKNOWN, OutcomeUnknown);
+SAME(CORDON_E_NETWORK, Network);
+SAME(CORDON_E_TLS, Tls);
+SAME(CORDON_E_UNAUTHENTICATED, Unauthenticated);
+SAME(CORDON_E_PERMISSION_DENIED, PermissionDenied);
+SAME(CORDON_E_NOT_FOUND, NotFound);
+SAME(CORDON_E_DEVICE_NOT_SUPPORTED, DeviceNotSupported);
+SAME(CORDON_E_KEY_REUSED, KeyReused);
+SAME(CORDON_E_ACTION_IN_PROGRESS, ActionInProgress);
+SAME(CORDON_E_REFUSED_BY_POLICY, RefusedByPolicy);
+SAME(CORDON_E_HALTED, Halted);
+SAME(CORDON_E_RATE_LIMITED, RateLimited);
+SAME(CORDON_E_SERVICE, Service);
+SAME(CORDON_E_INVALID_RESPONSE, InvalidResponse);
+SAME(CORDON_E_VAULT_LOCKED, VaultLocked);
+SAME(CORDON_E_VAULT_CORRUPT, VaultCorrupt);
+SAME(CORDON_E_VAULT_WRONG_KEY, VaultWrongKey);
+SAME(CORDON_E_VAULT_PERMISSIONS, VaultPermissions);
+SAME(CORDON_E_LEDGER, Ledger);
+#undef SAME
+
+}  // namespace cordon
