@@ -1,6 +1,7 @@
 /* The same work through libcordon.
  *
  * usage: ours LIBRARY CONFIG_FILE read MACHINE       each call reads the machine
+ *        ours LIBRARY CONFIG_FILE secret NAME       stores stdin in the vault
  *        ours LIBRARY CONFIG_FILE act MACHINES_FILE  each call restricts the file's next machine
  *        ours LIBRARY CONFIG_FILE pending MACHINES_FILE COUNT
  *                                                    submits COUNT, waits until all are accepted, prints peak KiB */
@@ -89,6 +90,14 @@ static char *read_file(const char *name) {
   return text;
 }
 
+static int store_secret(struct work *work, const char *name) {
+  char value[4096];
+  cordon_error *error = NULL;
+  const size_t length = fread(value, 1, sizeof value, stdin);
+  const int32_t status = api->secret_set(work->client, name, value, length, &error);
+  return status == CORDON_OK ? 0 : complain(status, error);
+}
+
 static int run(struct work *work, int argc, char **argv) {
   char request[128];
   int result = 2;
@@ -97,6 +106,7 @@ static int run(struct work *work, int argc, char **argv) {
     work->request = request;
     return meter_serve(read_once, work);
   }
+  if (strcmp(argv[3], "secret") == 0) return store_secret(work, argv[4]) == 0 ? 0 : 1;
   work->machines = fopen(argv[4], "r");
   if (work->machines == NULL) return 2;
   if (strcmp(argv[3], "act") == 0) result = meter_serve(act, work);
