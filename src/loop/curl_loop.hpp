@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 
 #include <atomic>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -27,6 +28,9 @@ class CurlLoop {
   CurlLoop &operator=(const CurlLoop &) = delete;
 
   Scheduler &scheduler() noexcept { return scheduler_; }
+  /// Gets what a spawned task, a posted job or a transfer's callback threw, on the loop; without a handler the process
+  /// ends. Set before start().
+  void set_on_exception(std::function<void(std::exception_ptr)> handler);
 
   /// Starts the thread, all signals blocked in it. What was posted before runs now. Throws std::system_error when there
   /// is no thread to be had. Once only; after stop() it does nothing.
@@ -49,15 +53,33 @@ class CurlLoop {
 
   void run();
   void turn();
+  void report_exception();
   void wake();
   bool finish_transfers();
   void wait(std::optional<BootTime> next);
   void close();
 
+  /// An eventfd and not curl_multi_wakeup(): a late post() may touch it after stop() has closed the multi handle.
+  class Bell {
+   public:
+    Bell();
+    ~Bell();
+    Bell(const Bell &) = delete;
+    Bell &operator=(const Bell &) = delete;
+    void ring() const noexcept;
+    void silence() const noexcept;
+    int fd() const noexcept { return fd_; }
+
+   private:
+    int fd_;
+  };
+
+  Bell bell_;
   std::unique_ptr<CURLM, MultiClose> multi_;
   std::unordered_map<CURL *, std::function<void(CURLcode)>> transfers_;
   std::atomic<Attention> attention_{Attention::Running};
   std::atomic<bool> stopping_{false};
+  std::function<void(std::exception_ptr)> on_exception_;
   Scheduler scheduler_;  // destroyed before the transfers that its coroutines hold
   std::thread thread_;
 };
