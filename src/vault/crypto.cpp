@@ -17,7 +17,7 @@ unsigned char *bytes_of(std::string &text) {
   return reinterpret_cast<unsigned char *>(text.data());
 }
 
-/// libsodium takes text up to the first character it does not know; the length must be the whole.
+/// Without an end pointer libsodium takes all of the text or none; leftover bits must be zero.
 template <class Buffer>
 bool decode_into(Buffer &out, unsigned char *bytes, std::string_view text) {
   std::size_t size = 0;

@@ -9,11 +9,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <vector>
 
 #include "base/text.hpp"
 #include "vault/crypto.hpp"
 #include "vault/descriptor.hpp"
+#include "vault/own_group.hpp"
 
 namespace cordon::vault {
 namespace {
@@ -32,15 +32,6 @@ constexpr KindName kKinds[] = {
 
 constexpr std::size_t kHexKeySize = 2 * kKeySize;
 
-bool in_own_group(gid_t group) {
-  if (group == getegid()) return true;
-  const int count = getgroups(0, nullptr);
-  if (count <= 0) return false;
-  std::vector<gid_t> groups(static_cast<std::size_t>(count));
-  if (getgroups(count, groups.data()) != count) return false;
-  return std::find(groups.begin(), groups.end(), group) != groups.end();
-}
-
 tl::unexpected<Error> refuse(const std::string &where, std::string_view why, std::string_view remedy) {
   return fail(Status::VaultPermissions, fmt::format("{} {}; {}", where, why, remedy));
 }
@@ -48,7 +39,7 @@ tl::unexpected<Error> refuse(const std::string &where, std::string_view why, std
 Result<void> check_own_file(const struct stat &file, const std::string &where, const std::string &path) {
   if (file.st_uid != geteuid())
     return refuse(where, fmt::format("belongs to user {}, not to {} who runs this process", file.st_uid, geteuid()),
-                  fmt::format("chown it, or use \"mounted\":true for a mounted secret"));
+                  "chown it, or use \"mounted\":true for a mounted secret");
   if ((file.st_mode & 07777) != 0400 && (file.st_mode & 07777) != 0600)
     return refuse(where, fmt::format("has mode {:04o}; only its owner may read it", file.st_mode & 07777),
                   fmt::format("run: chmod 0400 {}", path));

@@ -12,16 +12,11 @@
 #include "base/json.hpp"
 #include "base/random.hpp"
 #include "base/secure.hpp"
-#include "base/utc.hpp"
 #include "vault/key_source.hpp"
+#include "vault/payload.hpp"
+#include "vault/slot.hpp"
 
 namespace cordon::vault {
-
-/// Cost of a passphrase slot made by this client; read ones carry their own. FORMAT.md has the limits.
-struct PassphraseCost {
-  std::uint32_t passes = 3;
-  std::uint32_t memory_kib = 256 * 1024;
-};
 
 struct Settings {
   bool absent = false;              ///< `"vault":null`: there is no vault and nothing can be kept
@@ -32,12 +27,6 @@ struct Settings {
 
   /// Reads the config's `vault` member (null, or an object with file, unlock, require_mlock). Errors carry the pointer.
   static Result<Settings> from_json(const Json &vault, const std::string &pointer = "/vault");
-};
-
-/// What a secret is stored with; never secret itself, but encrypted all the same.
-struct SecretNote {
-  std::string purpose;  ///< ≤ 256 bytes of UTF-8, for people
-  UtcTicks not_after;   ///< not set: no known end
 };
 
 /// The encrypted store of named secrets. It stays encrypted in memory and is opened per use; a file changed by another

@@ -1,0 +1,44 @@
+#include "vault/kept_secrets.hpp"
+
+#include "vault/crypto.hpp"
+
+namespace cordon::vault {
+
+KeptSecrets::KeptSecrets(Random &random) : random_(random), key_(random_key(random)) {}
+
+void KeptSecrets::replace_all(const std::vector<Payload::Entry> &entries) {
+  kept_.clear();
+  for (const Payload::Entry &entry : entries) put(entry);
+}
+
+void KeptSecrets::put(const Payload::Entry &entry) {
+  Kept &kept = kept_[entry.name];
+  kept.note = entry.note;
+  kept.created = entry.created;
+  kept.sealed = seal(key_, entry.value.reveal(), entry.name, random_);
+}
+
+bool KeptSecrets::erase(std::string_view name) {
+  const auto it = kept_.find(name);
+  if (it == kept_.end()) return false;
+  kept_.erase(it);
+  return true;
+}
+
+std::optional<Secret> KeptSecrets::get(std::string_view name) const {
+  const auto it = kept_.find(name);
+  if (it == kept_.end()) return std::nullopt;
+  return unseal(key_, it->second.sealed, it->first);
+}
+
+Json KeptSecrets::list() const {
+  Json out = Json::array();
+  for (const auto &[name, kept] : kept_)
+    out.push_back({{"name", name},
+                   {"purpose", kept.note.purpose},
+                   {"created", kept.created.str()},
+                   {"not_after", kept.note.not_after.is_set() ? Json(kept.note.not_after.str()) : Json(nullptr)}});
+  return out;
+}
+
+}  // namespace cordon::vault
