@@ -20,35 +20,55 @@ struct OwnedError : cordon_error {
   std::string json_text;
 };
 
-Json number_or_null(std::int64_t number, std::int64_t none) {
-  return number == none ? Json(nullptr) : Json(number);
-}
+/// Writes the JSON text piece by piece: a Json object allocates in its destructor, which must not happen when memory is
+/// out.
+class ErrorText {
+ public:
+  ErrorText &raw(const char *key, std::string_view json) {
+    text_ += text_.empty() ? "{\"" : ",\"";
+    text_.append(key).append("\":").append(json);
+    return *this;
+  }
+  ErrorText &text(const char *key, const std::string &value) {
+    return raw(key, value.empty() ? "null" : dump(Json(value)));
+  }
+  ErrorText &number(const char *key, std::int64_t value) { return raw(key, std::to_string(value)); }
+  ErrorText &number_unless(std::int64_t none, const char *key, std::int64_t value) {
+    return value == none ? raw(key, "null") : number(key, value);
+  }
+  ErrorText &boolean(const char *key, bool value) { return raw(key, value ? "true" : "false"); }
+  std::string done() { return std::move(text_) + '}'; }
+
+ private:
+  std::string text_;
+};
 
 OwnedError *render(const Error &error) {
   // An Error without an error's status would tell the host of success.
   const Status status = is_error(error.status) ? error.status : Status::Internal;
   std::string message = printable(error.message, kMaxMessageBytes);
-  Json json;
-  json["status"] = static_cast<std::int32_t>(status);
-  json["name"] = status_name(status);
-  json["message"] = message;
-  json["retryable"] = error.retryable;
-  json["outcome_unknown"] = error.outcome_unknown;
-  json["retry_after_ms"] = number_or_null(error.retry_after_ms, -1);
-  json["http_status"] = number_or_null(error.http_status, 0);
-  json["service_code"] = text_or_null(error.service_code);
-  json["service_correlation_id"] = text_or_null(error.service_correlation_id);
-  json["request_id"] = text_or_null(error.request_id);
-  json["action_id"] = text_or_null(error.action_id);
-  json["pointer"] = text_or_null(error.pointer);
-  return new OwnedError(status, std::move(message), dump(json));
+  std::string json = ErrorText()
+                         .number("status", static_cast<std::int32_t>(status))
+                         .text("name", status_name(status))
+                         .text("message", message)
+                         .boolean("retryable", error.retryable)
+                         .boolean("outcome_unknown", error.outcome_unknown)
+                         .number_unless(-1, "retry_after_ms", error.retry_after_ms)
+                         .number_unless(0, "http_status", error.http_status)
+                         .text("service_code", error.service_code)
+                         .text("service_correlation_id", error.service_correlation_id)
+                         .text("request_id", error.request_id)
+                         .text("action_id", error.action_id)
+                         .text("pointer", error.pointer)
+                         .done();
+  return new OwnedError(status, std::move(message), std::move(json));
 }
 
-#define STATIC_ERROR_JSON(status, name, message, outcome_unknown)                         \
-  "{\"action_id\":null,\"http_status\":null,\"message\":\"" message "\",\"name\":\"" name \
-  "\",\"outcome_unknown\":" outcome_unknown                                               \
-  ",\"pointer\":null,\"request_id\":null,\"retry_after_ms\":null,\"retryable\":false,"    \
-  "\"service_code\":null,\"service_correlation_id\":null,\"status\":" status "}"
+#define STATIC_ERROR_JSON(status, name, message, outcome_unknown)        \
+  "{\"status\":" status ",\"name\":\"" name "\",\"message\":\"" message  \
+  "\",\"retryable\":false,\"outcome_unknown\":" outcome_unknown          \
+  ",\"retry_after_ms\":null,\"http_status\":null,\"service_code\":null," \
+  "\"service_correlation_id\":null,\"request_id\":null,\"action_id\":null,\"pointer\":null}"
 
 #define OUT_OF_MEMORY_MESSAGE \
   "memory ran out during the call; free some, and look at list_requests before repeating a call that acts"

@@ -1,0 +1,124 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <new>
+#include <nlohmann/json.hpp>
+
+#include "abi/calls.hpp"
+
+// The library's operator new is this program's, so that any allocation of it can be made to fail.
+namespace {
+thread_local long g_allocations_left = -1;  // −1: no limit
+
+void *allocate(std::size_t size) {
+  if (g_allocations_left == 0) return nullptr;
+  if (g_allocations_left > 0) --g_allocations_left;
+  return std::malloc(size == 0 ? 1 : size);
+}
+}  // namespace
+
+void *operator new(std::size_t size) {
+  if (void *p = allocate(size)) return p;
+  throw std::bad_alloc();
+}
+void *operator new[](std::size_t size) {
+  return operator new(size);
+}
+void *operator new(std::size_t size, const std::nothrow_t &) noexcept {
+  return allocate(size);
+}
+void *operator new[](std::size_t size, const std::nothrow_t &) noexcept {
+  return allocate(size);
+}
+void operator delete(void *p) noexcept {
+  std::free(p);
+}
+void operator delete[](void *p) noexcept {
+  std::free(p);
+}
+void operator delete(void *p, std::size_t) noexcept {
+  std::free(p);
+}
+void operator delete[](void *p, std::size_t) noexcept {
+  std::free(p);
+}
+void operator delete(void *p, const std::nothrow_t &) noexcept {
+  std::free(p);
+}
+void operator delete[](void *p, const std::nothrow_t &) noexcept {
+  std::free(p);
+}
+
+namespace {
+
+using namespace cordon::test;
+using Json = nlohmann::json;
+
+/// Runs `call` with the first, second, … allocation failing until it needs no more; returns how often it ran out.
+template <class Call>
+int fail_each_allocation(Call &&call) {
+  for (int allowed = 0;; ++allowed) {
+    Outputs o;
+    g_allocations_left = allowed;
+    const std::int32_t status = call(o);
+    const bool all_used = g_allocations_left == 0;
+    g_allocations_left = -1;
+    if (status != CORDON_E_OUT_OF_MEMORY) {
+      EXPECT_EQ(status < 0, o.error != nullptr);
+      if (!all_used) return allowed;
+      continue;
+    }
+    EXPECT_EQ(o.out, nullptr);
+    EXPECT_EQ(cordon_error_status(o.error), CORDON_E_OUT_OF_MEMORY);
+    if (allowed > 10000) return -1;
+  }
+}
+
+TEST(OutOfMemory, IsToldAtEveryAllocationOfEveryCall) {
+  const OpenClient client;
+  for (const ClientCall &call : client_calls())
+    EXPECT_GT(fail_each_allocation([&](Outputs &o) { return call.run(client.get(), "text", &o.out, &o.error); }), 0)
+        << call.name;
+}
+
+TEST(OutOfMemory, IsToldWhileAnErrorIsMade) {
+  const OpenClient client;
+  for (const char *order : {"status:-23", "throw:logic_error"})
+    EXPECT_GT(
+        fail_each_allocation([&](Outputs &o) { return cordon_call(client.get(), order, "{}", -1, &o.out, &o.error); }),
+        0);
+}
+
+TEST(OutOfMemory, AtInitLeavesNoClientBehind) {
+  cordon_client *handle = nullptr;
+  const int runs = fail_each_allocation([&](Outputs &o) {
+    const auto status = cordon_init(CORDON_ABI_VERSION, "{}", &handle, &o.error);
+    if (status < 0) {
+      EXPECT_EQ(handle, nullptr);
+    } else {
+      cordon_client_free(handle);
+    }
+    return status;
+  });
+  EXPECT_GT(runs, 0);
+}
+
+TEST(OutOfMemory, HasAStaticErrorWithEveryMember) {
+  const OpenClient client;
+  Outputs first;
+  Outputs second;
+  ASSERT_EQ(cordon_call(client.get(), "throw:bad_alloc", "{}", -1, &first.out, &first.error), CORDON_E_OUT_OF_MEMORY);
+  ASSERT_EQ(cordon_init(CORDON_ABI_VERSION, "throw:bad_alloc", nullptr, &second.error), CORDON_E_OUT_OF_MEMORY);
+  EXPECT_EQ(first.error, second.error);
+  const Json json = Json::parse(first.json());
+  EXPECT_EQ(json["status"], CORDON_E_OUT_OF_MEMORY);
+  EXPECT_EQ(json["name"], "CORDON_E_OUT_OF_MEMORY");
+  EXPECT_EQ(json["message"], first.message());
+  EXPECT_EQ(json["outcome_unknown"], true);
+  Outputs ordinary;
+  cordon_secret_remove(nullptr, "x", &ordinary.error);
+  const Json every = Json::parse(ordinary.json());
+  for (const auto &[key, value] : every.items()) EXPECT_TRUE(json.contains(key)) << key;
+}
+
+}  // namespace
