@@ -1,0 +1,127 @@
+#include "defender/operation.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/ids.hpp"
+#include "base/text.hpp"
+#include "defender/odata.hpp"
+
+namespace cordon::defender {
+namespace {
+
+constexpr std::string_view kRequest = "request";
+
+Error at(const std::string &pointer, const std::string &problem) {
+  return Error(Status::InvalidArgument, fmt::format("{} at {}: {}", kRequest, pointer, problem)).at(pointer);
+}
+
+/// Replaces the text at `value` by its normal form.
+template <class IdType>
+Result<void> normalise(Json &value, const std::string &pointer) {
+  auto id = IdType::parse(value.get_ref<const std::string &>());
+  if (!id) return fail(at(pointer, id.error().message));
+  value = id->str();
+  return {};
+}
+
+/// The typed rules, by a member's name wherever it stands (request or filter).
+Result<void> check_member(const std::string &key, Json &value, const std::string &pointer) {
+  if (key == "machine_id") return normalise<MachineId>(value, pointer);
+  if (key == "sha1") return normalise<Sha1>(value, pointer);
+  if (key == "action_id") return normalise<ActionId>(value, pointer);
+  if (key == "request_id" || key == "before_request_id") return normalise<RequestId>(value, pointer);
+  if (key == "comment") {
+    if (value.get_ref<const std::string &>().find_first_not_of(" \t\r\n") == std::string::npos)
+      return fail(at(pointer, "is blank; say why this is done"));
+    return {};
+  }
+  if (key == "since" || key == "updated_since" || key == "seen_at" || key == "last_seen_since") {
+    if (!UtcTicks::parse(value.get_ref<const std::string &>()))
+      return fail(at(pointer, "is not a time; give RFC 3339 in UTC, such as 2026-02-03T10:11:12Z"));
+    return {};
+  }
+  if (key == "machine_ids" || key == "action_ids")
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      const std::string place = fmt::format("{}/{}", pointer, i);
+      auto good = key == "machine_ids" ? normalise<MachineId>(value[i], place) : normalise<ActionId>(value[i], place);
+      if (!good) return good;
+    }
+  return {};
+}
+
+Result<void> check_members(Json &object, const std::string &pointer) {
+  for (auto &[key, value] : object.items())
+    if (auto good = check_member(key, value, pointer + "/" + json_pointer_token(key)); !good) return good;
+  return {};
+}
+
+void fill_defaults(Json &request, const Json &schema) {
+  const auto properties = schema.find("properties");
+  if (properties == schema.end()) return;
+  for (const auto &[key, property] : properties->items())
+    if (property.contains("default") && !request.contains(key)) request[key] = property["default"];
+}
+
+const std::string &shown(const MatchField &field, const MachineAction &action) {
+  return field.in == MatchField::In::Scope ? action.scope : action.file_identifier;
+}
+
+bool shows(const MatchField &field, const Json &request, const MachineAction &action) {
+  return equal_ignoring_case(shown(field, action), text_or(request, field.member.c_str()));
+}
+
+bool satisfied(const std::vector<std::string> &any_of, const std::vector<std::string> &roles) {
+  return std::any_of(any_of.begin(), any_of.end(), [&roles](const std::string &permission) {
+    return std::find(roles.begin(), roles.end(), permission) != roles.end();
+  });
+}
+
+}  // namespace
+
+Result<Json> Operation::check(const Json &request) const {
+  if (auto good = schema->validate(request, kRequest); !good) return fail(std::move(good.error()));
+  Json checked = request;
+  fill_defaults(checked, request_schema);
+  if (auto good = check_members(checked, ""); !good) return fail(std::move(good.error()));
+  if (const auto filter = checked.find("filter"); filter != checked.end()) {
+    if (auto good = check_members(*filter, "/filter"); !good) return fail(std::move(good.error()));
+    if (query == "machines")
+      if (auto target = machine_list_target(*filter); !target) return fail(std::move(target.error()));
+  }
+  return checked;
+}
+
+std::string describe(const PermissionSets &sets) {
+  std::string out;
+  for (const auto &set : sets) {
+    if (!out.empty()) out += " and ";
+    if (set.size() == 1)
+      out += set.front();
+    else
+      out += fmt::format("one of {}", fmt::join(set, ", "));
+  }
+  return out;
+}
+
+std::string Operation::missing_permissions(const std::vector<std::string> &roles) const {
+  PermissionSets missing;
+  for (const auto &set : application_permissions)
+    if (!satisfied(set, roles)) missing.push_back(set);
+  return describe(missing);
+}
+
+bool same_parameters(const Operation &operation, const Json &request, const MachineAction &action) {
+  return std::all_of(operation.match.begin(), operation.match.end(), [&](const MatchField &field) {
+    return !shown(field, action).empty() && shows(field, request, action);
+  });
+}
+
+bool contradicts(const Operation &operation, const Json &request, const MachineAction &action) {
+  return std::any_of(operation.match.begin(), operation.match.end(), [&](const MatchField &field) {
+    return !shown(field, action).empty() && !shows(field, request, action);
+  });
+}
+
+}  // namespace cordon::defender

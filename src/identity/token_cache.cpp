@@ -1,0 +1,186 @@
+#include "identity/token_cache.hpp"
+
+#include <algorithm>
+
+#include "loop/wait.hpp"
+
+namespace cordon::identity {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr nanoseconds kRememberFailure = seconds(60);  // as MSAL does (mde-api §2.2)
+constexpr nanoseconds kLongestBackOff = seconds(60);
+constexpr nanoseconds kLongestRetryAfter = std::chrono::hours(1);
+
+/// 5 s is what MSAL waits when a busy service does not say how long; troubles of the way are tried sooner.
+nanoseconds back_off(const Error &error, int attempt) {
+  if (error.retry_after_ms >= 0)
+    return std::clamp<nanoseconds>(milliseconds(error.retry_after_ms), seconds(1), kLongestRetryAfter);
+  const nanoseconds first = error.http_status != 0 ? seconds(5) : seconds(1);
+  return std::min<nanoseconds>(first * (1 << std::min(attempt, 6)), kLongestBackOff);
+}
+
+/// One run of the source, with its repetitions, shared by all who wait for it.
+struct Flight {
+  explicit Flight(loop::Scheduler &scheduler) : changed(scheduler) {}
+  loop::Event changed;
+  std::optional<Result<SharedToken>> result;
+  int waiting = 0;
+};
+
+class Waiting {
+ public:
+  explicit Waiting(int &count) : count_(count) { ++count_; }
+  ~Waiting() { --count_; }
+  Waiting(const Waiting &) = delete;
+  Waiting &operator=(const Waiting &) = delete;
+
+ private:
+  int &count_;
+};
+
+}  // namespace
+
+struct TokenCache::State : std::enable_shared_from_this<State> {
+  State(loop::Scheduler &scheduler_, std::unique_ptr<TokenSource> source_, TokenStore *store_)
+      : scheduler(scheduler_), scope(scheduler_), source(std::move(source_)), store(store_) {}
+
+  SharedToken usable() const { return cached && scheduler.now() < cached->usable_until ? cached : nullptr; }
+  bool is_failure_remembered() const {
+    return failure && !failure->retryable && scheduler.now() < not_before && source->fingerprint() == failed_with;
+  }
+  bool must_wait() const { return failure && failure->retryable && scheduler.now() < not_before; }
+  void take_off() {
+    flight = std::make_shared<Flight>(scheduler);
+    scheduler.spawn(fly(shared_from_this(), flight));
+  }
+  void succeed(SharedToken token) {
+    cached = std::move(token);
+    failure.reset();
+    not_before = BootTime();
+    attempts = 0;
+    store_is_stale = false;
+  }
+  /// Decides when the source may be asked again.
+  void remember(const Error &error) {
+    failure = error;
+    failed_with.clear();
+    if (error.retryable) {
+      not_before = scheduler.now() + back_off(error, attempts++);
+      return;
+    }
+    attempts = 0;
+    not_before = BootTime();
+    // Only the service's own refusal is worth remembering; a locked vault may be open the next moment.
+    if (error.http_status != 0) failed_with = source->fingerprint();
+    if (!failed_with.empty()) not_before = scheduler.now() + kRememberFailure;
+  }
+
+  static loop::Task<void> fly(std::shared_ptr<State> state, std::shared_ptr<Flight> flight);
+  static loop::Task<Result<SharedToken>> join(std::shared_ptr<State> state, loop::Scope &scope);
+  loop::Task<Result<SharedToken>> attempt();
+
+  loop::Scheduler &scheduler;
+  loop::Scope scope;  ///< of all flights: ends with the cache
+  std::unique_ptr<TokenSource> source;
+  TokenStore *store;
+  SharedToken cached;
+  std::shared_ptr<Flight> flight;
+  std::optional<Error> failure;  ///< of the last attempt
+  std::string failed_with;       ///< the credential's fingerprint at a lasting failure
+  BootTime not_before;           ///< no attempt before this time
+  int attempts = 0;              ///< passing failures in a row
+  bool store_is_stale = false;   ///< its token was rejected
+};
+
+loop::Task<Result<SharedToken>> TokenCache::State::attempt() {
+  const std::string fingerprint = store != nullptr ? source->fingerprint() : std::string();
+  if (store != nullptr && !store_is_stale && !fingerprint.empty()) {
+    SharedToken kept = co_await store->load(fingerprint, scope);
+    if (kept && kept != cached && scheduler.now() < kept->refresh_at) co_return kept;
+  }
+  Result<SharedToken> fetched = co_await source->fetch(scope);
+  if (fetched && store != nullptr && !fingerprint.empty()) store->save(fingerprint, *fetched);
+  co_return fetched;
+}
+
+loop::Task<void> TokenCache::State::fly(std::shared_ptr<State> state, std::shared_ptr<Flight> flight) {
+  for (;;) {
+    if (state->must_wait()) {
+      flight->changed.notify_all();  // those whose deadline comes first leave
+      auto slept = co_await loop::sleep_until(state->not_before, state->scope);
+      if (!slept || flight->waiting == 0) {
+        flight->result = fail(slept ? *state->failure : slept.error());
+        break;
+      }
+    }
+    Result<SharedToken> got = co_await state->attempt();
+    if (got) {
+      state->succeed(*got);
+      flight->result = std::move(got);
+      break;
+    }
+    const bool ended = state->scope.reason().has_value();
+    if (!ended) state->remember(got.error());
+    if (ended || !got.error().retryable || flight->waiting == 0) {
+      flight->result = std::move(got);
+      break;
+    }
+  }
+  if (state->flight == flight) state->flight.reset();
+  flight->changed.notify_all();
+}
+
+loop::Task<Result<SharedToken>> TokenCache::State::join(std::shared_ptr<State> state, loop::Scope &scope) {
+  const bool first = !state->flight;
+  if (first) state->flight = std::make_shared<Flight>(state->scheduler);
+  const std::shared_ptr<Flight> flight = state->flight;
+  const Waiting waiting(flight->waiting);
+  if (first) state->scheduler.spawn(fly(state, flight));
+  for (;;) {
+    if (flight->result) co_return *flight->result;
+    if (state->must_wait() && scope.deadline() && *scope.deadline() <= state->not_before) {
+      Error error = *state->failure;
+      error.retry_after_ms = std::chrono::ceil<milliseconds>(state->not_before - state->scheduler.now()).count();
+      co_return fail(std::move(error));
+    }
+    auto woken = co_await flight->changed.wait(scope);
+    if (!woken && !flight->result) co_return fail(scope.error("waiting for a token"));
+  }
+}
+
+TokenCache::TokenCache(loop::Scheduler &scheduler, std::unique_ptr<TokenSource> source, TokenStore *store)
+    : state_(std::make_shared<State>(scheduler, std::move(source), store)) {}
+
+TokenCache::~TokenCache() {
+  state_->scope.cancel(Status::ShuttingDown);
+}
+
+loop::Task<Result<SharedToken>> TokenCache::get(loop::Scope &scope) {
+  const std::shared_ptr<State> state = state_;
+  if (scope.reason()) co_return fail(scope.error("waiting for a token"));
+  if (SharedToken token = state->usable()) {
+    const BootTime now = state->scheduler.now();
+    if (now >= token->refresh_at && now >= state->not_before && !state->flight) state->take_off();
+    co_return token;
+  }
+  if (state->is_failure_remembered()) co_return fail(*state->failure);
+  co_return co_await State::join(state, scope);
+}
+
+void TokenCache::reject(const SharedToken &token) {
+  if (!token || state_->cached != token) return;
+  state_->cached.reset();
+  state_->store_is_stale = true;
+}
+
+SharedToken TokenCache::fresh() const {
+  return state_->usable();
+}
+
+std::optional<Error> TokenCache::last_error() const {
+  return state_->failure;
+}
+
+}  // namespace cordon::identity
