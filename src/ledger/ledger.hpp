@@ -53,7 +53,9 @@ class Ledger final : private BatchRunner {
   /// The loop on which run() resumes. Once, before the first run(). The scheduler outlives stop().
   void attach(loop::Scheduler &scheduler) { scheduler_ = &scheduler; }
   /// Called on the loop with the newest sequence after each commit that appended records. Once, before the first run().
-  void set_on_append(std::function<void(std::int64_t)> callback) { on_append_ = std::move(callback); }
+  void set_on_append(std::function<void(std::int64_t)> callback) {
+    on_append_ = std::make_shared<const std::function<void(std::int64_t)>>(std::move(callback));
+  }
 
   /// `co_await ledger.run(Durability::Full, [id](Tx &tx) -> Result<T> {…})`. [loop] Starts when awaited.
   /// ShuttingDown once stopped. Rethrows what the closure threw.
@@ -129,8 +131,9 @@ class Ledger final : private BatchRunner {
   bool submit(const std::shared_ptr<Job> &job);
   void run_batch(Batch &batch) noexcept override;
   void idle() noexcept override { store_->idle(); }
-  std::optional<Error> run_jobs(Batch &batch) noexcept;
+  std::optional<Error> run_jobs(const Batch &batch);
   void finish(Batch &batch) noexcept;
+  Result<void> record_damage(Tx &tx, const std::string &damage);
 
   std::unique_ptr<StateDir> directory_;
   std::unique_ptr<Keyring> keyring_;
@@ -142,7 +145,7 @@ class Ledger final : private BatchRunner {
   mutable std::mutex damage_mutex_;
   std::string damage_;  // under damage_mutex_
   loop::Scheduler *scheduler_ = nullptr;
-  std::function<void(std::int64_t)> on_append_;
+  std::shared_ptr<const std::function<void(std::int64_t)>> on_append_;
   std::int64_t reported_ = 0;  // ledger thread: newest sequence that on_append_ was told
 };
 

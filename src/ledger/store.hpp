@@ -60,7 +60,9 @@ class Tx {
   /// What is wrong with the journal's end (a changed record, a tail cut off); empty: nothing. Needs the key.
   virtual Result<std::string> check_tail() = 0;
 
-  /// Inserts or replaces the working copy. KeyReused if another request of the tenant holds the idempotency key.
+  /// Inserts the working copy, or brings it up to date: what identifies a request (tenant, operation, machine, keys,
+  /// fingerprint, parameters, created, lane) is set by the first put and stays. KeyReused if another request of the
+  /// tenant holds the idempotency key.
   virtual Result<void> put_request(const RequestRow &row) = 0;
   virtual Result<std::optional<RequestRow>> request(const RequestId &id) = 0;
   /// The request that holds the key: not one that expired or was withdrawn.
@@ -85,6 +87,7 @@ class Tx {
   virtual Result<std::optional<TokenRow>> get_token(std::string_view fingerprint) = 0;
   virtual Result<void> erase_token(std::string_view fingerprint) = 0;
 
+  /// In the order they were made.
   virtual Result<std::vector<KeyWrap>> key_wraps() = 0;
   virtual Result<void> put_key_wrap(const KeyWrap &wrap) = 0;
   virtual Result<void> erase_key_wrap(std::int64_t key_id, std::string_view name) = 0;
@@ -93,6 +96,9 @@ class Tx {
   virtual Result<std::optional<std::string>> get_meta(std::string_view name) = 0;
   virtual Result<void> put_meta(std::string_view name, std::string_view value) = 0;
   virtual Result<void> erase_meta(std::string_view name) = 0;
+
+  /// Reads the whole storage; what is wrong with it, one line each, at most ten. Slow.
+  virtual Result<std::vector<std::string>> check_storage() = 0;
 };
 
 /// What stands behind the ledger: SQLite, later a database server or a simulation. Used by one thread at a time.

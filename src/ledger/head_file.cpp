@@ -1,0 +1,78 @@
+#include "ledger/head_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sodium.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/text.hpp"
+#include "ledger/keyring.hpp"
+
+namespace cordon::ledger {
+namespace {
+
+// "cordon-head/1 <ledger id> <sequence, 20 digits> <MAC, hex>\n"; the fixed width lets a new head cover the old one.
+constexpr std::string_view kMagic = "cordon-head/1 ";
+constexpr std::size_t kIdSize = 36;
+constexpr std::size_t kDigits = 20;
+constexpr std::size_t kSize = kMagic.size() + kIdSize + 1 + kDigits + 1 + 2 * kMacSize + 1;
+
+std::string hex(std::string_view bytes) {
+  std::string out;
+  for (const char c : bytes) out += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return out;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HeadFile>> HeadFile::open(const std::string &path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0)
+    return fail(Status::Ledger, fmt::format("{} can't be opened: {}; check the access rights of the directory", path,
+                                            std::strerror(errno)));
+  return std::unique_ptr<HeadFile>(new HeadFile(fd));
+}
+
+HeadFile::~HeadFile() {
+  ::close(fd_);
+}
+
+std::optional<HeadFile::Head> HeadFile::read() const {
+  std::array<char, kSize> buffer{};
+  if (::pread(fd_, buffer.data(), kSize, 0) != static_cast<ssize_t>(kSize)) return std::nullopt;
+  std::string_view text(buffer.data(), kSize);
+  if (text.substr(0, kMagic.size()) != kMagic) return std::nullopt;
+  text.remove_prefix(kMagic.size());
+  Head head;
+  head.ledger_id = text.substr(0, kIdSize);
+  const auto sequence = parse_int(text.substr(kIdSize + 1, kDigits));
+  const std::string_view mac = text.substr(kIdSize + 1 + kDigits + 1, 2 * kMacSize);
+  head.mac.resize(kMacSize);
+  std::size_t size = 0;
+  if (!sequence ||
+      sodium_hex2bin(reinterpret_cast<unsigned char *>(head.mac.data()), kMacSize, mac.data(), mac.size(), nullptr,
+                     &size, nullptr) != 0 ||
+      size != kMacSize)
+    return std::nullopt;
+  head.sequence = *sequence;
+  return head;
+}
+
+void HeadFile::write(const Head &head) const noexcept {
+  try {
+    const std::string line = fmt::format("{}{:<36} {:020} {}\n", kMagic, head.ledger_id, head.sequence, hex(head.mac));
+    if (::pwrite(fd_, line.data(), line.size(), 0) < 0) return;
+  } catch (...) {
+    return;
+  }
+}
+
+void HeadFile::sync() const noexcept {
+  ::fsync(fd_);
+}
+
+}  // namespace cordon::ledger

@@ -1,0 +1,168 @@
+#include "ledger/ledger.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <new>
+
+#include "ledger/sqlite_store.hpp"
+
+namespace cordon::ledger {
+namespace {
+
+// Records checked in one turn of the ledger thread: about a millisecond.
+constexpr std::size_t kWalkStep = 500;
+
+Error storage_exception(const char *what) {
+  return Error(Status::Internal, fmt::format("the ledger's storage broke a promise: {}", what));
+}
+
+auto walk_step(const ChainWalk &from) {
+  return [walk = from](Tx &tx) mutable -> Result<ChainWalk> {
+    if (auto walked = tx.walk_chain(walk, kWalkStep); !walked) return tl::unexpected(std::move(walked.error()));
+    if (!walk.at_end || !walk.damage.empty()) return walk;
+    return tx.check_tail().map([&](const std::string &damage) {
+      walk.damage = damage;
+      return walk;
+    });
+  };
+}
+
+ChainReport report(const ChainWalk &walk) {
+  ChainReport report;
+  report.records = walk.sequence;
+  report.damage = walk.damage;
+  return report;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Ledger>> Ledger::open(const std::string &state_dir, const Clock &clock, Random &random) {
+  auto directory = StateDir::open(state_dir, random);
+  if (!directory) return tl::unexpected(std::move(directory.error()));
+  auto keyring = std::make_unique<Keyring>();
+  auto store = SqliteStore::open(**directory, *keyring, clock, random);
+  if (!store) return tl::unexpected(std::move(store.error()));
+  return std::make_unique<Ledger>(std::move(*directory), std::move(keyring), std::move(*store), make_thread_executor(),
+                                  clock, random);
+}
+
+Ledger::Ledger(std::unique_ptr<StateDir> directory, std::unique_ptr<Keyring> keyring, std::unique_ptr<Store> store,
+               std::unique_ptr<Executor> executor, const Clock &clock, Random &random)
+    : directory_(std::move(directory)),
+      keyring_(std::move(keyring)),
+      store_(std::move(store)),
+      executor_(std::move(executor)),
+      clock_(clock),
+      random_(random),
+      owner_(directory_ ? directory_->owner() : make_request_id(random).str()),
+      reported_(store_->committed_sequence()) {
+  executor_->start(*this);
+}
+
+Ledger::~Ledger() {
+  stop();
+}
+
+void Ledger::stop() noexcept {
+  executor_->stop();
+}
+
+void Ledger::close_after_fork() noexcept {
+  if (directory_) directory_->close_after_fork();
+}
+
+bool Ledger::is_owner_alive(std::string_view owner) const {
+  return directory_ ? directory_->is_owner_alive(owner) : owner == owner_;
+}
+
+bool Ledger::submit(const std::shared_ptr<Job> &job) {
+  if (executor_->submit(job)) return true;
+  job->fail(Error(Status::ShuttingDown, "the ledger is closed; open a new client"));
+  return false;
+}
+
+void Ledger::run_batch(Batch &batch) noexcept {
+  std::optional<Error> lost;
+  try {
+    lost = run_jobs(batch);
+  } catch (const std::bad_alloc &) {
+    lost.emplace(Status::OutOfMemory, std::string());
+  } catch (const std::exception &e) {
+    lost = storage_exception(e.what());
+  }
+  if (lost) {
+    store_->rollback();
+    for (const auto &job : batch) job->fail(*lost);
+  }
+  finish(batch);
+}
+
+std::optional<Error> Ledger::run_jobs(const Batch &batch) {
+  Durability durability = Durability::Read;
+  for (const auto &job : batch) durability = std::max(durability, job->durability());
+  auto done = store_->begin(durability);
+  for (auto job = batch.begin(); done && job != batch.end(); ++job) {
+    done = store_->enter((*job)->durability() != Durability::Read);
+    if (!done) break;
+    const bool keep = (*job)->run(store_->tx());
+    done = store_->leave(keep);
+  }
+  if (done) done = store_->commit();
+  if (done) return std::nullopt;
+  return std::move(done.error());
+}
+
+void Ledger::finish(Batch &batch) noexcept {
+  Batch of_loop;
+  for (auto &job : batch) {
+    if (job->on_loop())
+      of_loop.push_back(std::move(job));
+    else
+      job->finish();
+  }
+  const std::int64_t newest = store_->committed_sequence();
+  const bool news = newest > reported_ && on_append_;
+  reported_ = std::max(reported_, newest);
+  if (scheduler_ == nullptr || (of_loop.empty() && !news)) return;
+  scheduler_->post([of_loop = std::move(of_loop), newest, told = news ? on_append_ : nullptr] {
+    for (const auto &job : of_loop) job->finish();
+    if (told) (*told)(newest);
+  });
+}
+
+std::string Ledger::damage() const {
+  const std::lock_guard lock(damage_mutex_);
+  return damage_;
+}
+
+Result<std::string> Ledger::seal(std::string_view context, const Secret &secret) const {
+  return keyring_->seal(context, secret, random_);
+}
+
+Result<Secret> Ledger::open_sealed(std::string_view context, std::string_view sealed) const {
+  return keyring_->open(context, sealed);
+}
+
+loop::Task<Result<ChainReport>> Ledger::verify() {
+  ChainWalk walk;
+  while (!walk.at_end) {
+    auto step = walk_step(walk);
+    auto walked = co_await run(Durability::Read, std::move(step));
+    if (!walked) co_return fail(std::move(walked.error()));
+    walk = std::move(*walked);
+  }
+  co_return report(walk);
+}
+
+Result<ChainReport> Ledger::verify_blocking() {
+  ChainWalk walk;
+  while (!walk.at_end) {
+    auto walked = run_blocking(Durability::Read, walk_step(walk));
+    if (!walked) return tl::unexpected(std::move(walked.error()));
+    walk = std::move(*walked);
+  }
+  return report(walk);
+}
+
+}  // namespace cordon::ledger

@@ -1,0 +1,161 @@
+#include "ledger/request_table.hpp"
+
+#include <fmt/format.h>
+
+namespace cordon::ledger {
+namespace {
+
+constexpr const char *kColumns =
+    "id, tenant, operation, machine_id, match_key, idempotency_key, fingerprint, parameters, created_at, lane,"
+    " state, action_id, document, progress, updated_at, expires_at, owner, boot_id, deadline, closed";
+
+std::string select(std::string_view where) {
+  return fmt::format("SELECT {} FROM requests WHERE {}", kColumns, where);
+}
+
+std::string listing(std::string_view condition) {
+  return select(
+      fmt::format("{} AND number > coalesce((SELECT number FROM requests WHERE id = ?1), 0)"
+                  " AND (?2 = '' OR tenant = ?2) AND (?3 = '' OR machine_id = ?3) AND (?4 = '' OR owner = ?4)"
+                  " AND created_at >= ?5 AND (?6 = '' OR state IN (SELECT value FROM json_each(?6)))"
+                  " AND NOT EXISTS (SELECT 1 FROM json_each(?7) AS wanted WHERE NOT EXISTS"
+                  "   (SELECT 1 FROM json_each(requests.document, '$.labels') AS label"
+                  "    WHERE label.key = wanted.value ->> 0 AND label.value = wanted.value ->> 1))"
+                  " ORDER BY number LIMIT ?8",
+                  condition));
+}
+
+std::int64_t count(BootTime time) {
+  return time.time_since_epoch().count();
+}
+
+BootTime boot_time(std::int64_t count) {
+  return BootTime(nanoseconds(count));
+}
+
+}  // namespace
+
+RequestTable::RequestTable(Database &db)
+    : db_(db),
+      update_(db,
+              "UPDATE requests SET state = ?2, ended = ?3, key_free = ?4, action_id = ?5, document = ?6, progress = ?7,"
+              " updated_at = ?8, expires_at = ?9, owner = ?10, boot_id = ?11, deadline = ?12, closed = ?13"
+              " WHERE id = ?1"),
+      insert_(db, fmt::format("INSERT INTO requests ({}, ended, key_free) VALUES"
+                              " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                              kColumns)),
+      by_id_(db, select("id = ?")),
+      by_idempotency_key_(db, select("tenant = ? AND idempotency_key = ? AND key_free = 0")),
+      live_by_match_key_(db, select("match_key = ? AND ended = 0 ORDER BY number DESC LIMIT 1")),
+      by_action_id_(db, select("action_id = ?1 AND (?2 = '' OR tenant = ?2) ORDER BY number")),
+      list_(db, listing("1")),
+      list_live_(db, listing("ended = 0")) {}
+
+Result<void> RequestTable::put(const RequestRow &row) {
+  const std::string document = dump(row.document);
+  const std::string progress = dump(row.progress);
+  auto updated = update_.run(std::string_view(row.id.str()), state_name(row.state), std::int64_t{is_ended(row.state)},
+                             std::int64_t{is_never_sent(row.state)}, text_or_sql_null(row.action_id.str()),
+                             std::string_view(document), std::string_view(progress), row.updated.unix_ticks(),
+                             row.expires.unix_ticks(), std::string_view(row.owner), std::string_view(row.boot_id),
+                             count(row.deadline), count(row.closed));
+  if (updated && db_.changes() == 0) updated = insert(row);
+  if (!updated && sqlite3_extended_errcode(db_.handle()) == SQLITE_CONSTRAINT_UNIQUE)
+    return fail(Status::KeyReused, "the idempotency key belongs to another request of this tenant; use a new key");
+  return updated;
+}
+
+Result<void> RequestTable::insert(const RequestRow &row) {
+  const std::string document = dump(row.document);
+  const std::string progress = dump(row.progress);
+  const std::string parameters = dump(row.parameters);
+  return insert_.run(std::string_view(row.id.str()), std::string_view(row.tenant), std::string_view(row.operation),
+                     std::string_view(row.machine.str()), std::string_view(row.match_key),
+                     text_or_sql_null(row.idempotency_key), std::string_view(row.fingerprint),
+                     std::string_view(parameters), row.created.unix_ticks(), std::string_view(row.lane),
+                     state_name(row.state), text_or_sql_null(row.action_id.str()), std::string_view(document),
+                     std::string_view(progress), row.updated.unix_ticks(), row.expires.unix_ticks(),
+                     std::string_view(row.owner), std::string_view(row.boot_id), count(row.deadline), count(row.closed),
+                     std::int64_t{is_ended(row.state)}, std::int64_t{is_never_sent(row.state)});
+}
+
+Result<RequestRow> RequestTable::read(const Rows &rows) const {
+  RequestRow row;
+  row.id = RequestId::trusted(rows.text(0));
+  row.tenant = rows.text(1);
+  row.operation = rows.text(2);
+  row.machine = MachineId::trusted(rows.text(3));
+  row.match_key = rows.text(4);
+  row.idempotency_key = rows.text(5);
+  row.fingerprint = rows.text(6);
+  row.parameters = Json::parse(rows.text(7), nullptr, false);
+  row.created = UtcTicks::from_unix_ticks(rows.integer(8));
+  row.lane = rows.text(9);
+  const auto state = parse_state(rows.text(10));
+  row.action_id = ActionId::trusted(rows.text(11));
+  row.document = Json::parse(rows.text(12), nullptr, false);
+  row.progress = Json::parse(rows.text(13), nullptr, false);
+  row.updated = UtcTicks::from_unix_ticks(rows.integer(14));
+  row.expires = UtcTicks::from_unix_ticks(rows.integer(15));
+  row.owner = rows.text(16);
+  row.boot_id = rows.text(17);
+  row.deadline = boot_time(rows.integer(18));
+  row.closed = boot_time(rows.integer(19));
+  if (!state || row.document.is_discarded() || row.parameters.is_discarded() || row.progress.is_discarded())
+    return fail(Status::Ledger, fmt::format("the row of request {} in the ledger {} is damaged; run audit_verify",
+                                            row.id.str(), db_.path()));
+  row.state = *state;
+  return row;
+}
+
+Result<std::vector<RequestRow>> RequestTable::all(Rows rows) const {
+  std::vector<RequestRow> found;
+  for (;;) {
+    const auto more = rows.next();
+    if (!more) return tl::unexpected(more.error());
+    if (!*more) return found;
+    auto row = read(rows);
+    if (!row) return tl::unexpected(std::move(row.error()));
+    found.push_back(std::move(*row));
+  }
+}
+
+Result<std::optional<RequestRow>> RequestTable::first(Rows rows) const {
+  const auto more = rows.next();
+  if (!more) return tl::unexpected(more.error());
+  if (!*more) return std::nullopt;
+  return read(rows).map([](RequestRow row) { return std::optional(std::move(row)); });
+}
+
+Result<std::optional<RequestRow>> RequestTable::by_id(const RequestId &id) {
+  return first(by_id_.query(std::string_view(id.str())));
+}
+
+Result<std::optional<RequestRow>> RequestTable::by_idempotency_key(std::string_view tenant, std::string_view key) {
+  if (key.empty()) return std::nullopt;
+  return first(by_idempotency_key_.query(tenant, key));
+}
+
+Result<std::optional<RequestRow>> RequestTable::live_by_match_key(std::string_view key) {
+  return first(live_by_match_key_.query(key));
+}
+
+Result<std::vector<RequestRow>> RequestTable::by_action_id(std::string_view tenant, const ActionId &id) {
+  return all(by_action_id_.query(std::string_view(id.str()), tenant));
+}
+
+Result<std::vector<RequestRow>> RequestTable::list(const RequestQuery &query) {
+  Json states = Json::array();
+  for (const State state : query.states) states.push_back(state_name(state));
+  const std::string state_list = states.empty() ? std::string() : dump(states);
+  Json labels = Json::array();
+  for (const auto &[name, value] : query.labels) labels.push_back(Json::array({name, value}));
+  const std::string label_list = dump(labels);
+  return all((query.live ? list_live_ : list_)
+                 .query(std::string_view(query.after.str()), std::string_view(query.tenant),
+                        std::string_view(query.machine.str()), std::string_view(query.owner), query.since.unix_ticks(),
+                        std::string_view(state_list), std::string_view(label_list),
+                        static_cast<std::int64_t>(query.limit)));
+}
+
+}  // namespace cordon::ledger

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "ledger/request_row.hpp"
+#include "ledger/sqlite.hpp"
+
+namespace cordon::ledger {
+
+/// The table of requests' working copies. Contracts: see Tx.
+class RequestTable {
+ public:
+  explicit RequestTable(Database &db);
+
+  Result<void> put(const RequestRow &row);
+  Result<std::optional<RequestRow>> by_id(const RequestId &id);
+  Result<std::optional<RequestRow>> by_idempotency_key(std::string_view tenant, std::string_view key);
+  Result<std::optional<RequestRow>> live_by_match_key(std::string_view key);
+  Result<std::vector<RequestRow>> by_action_id(std::string_view tenant, const ActionId &id);
+  Result<std::vector<RequestRow>> list(const RequestQuery &query);
+
+ private:
+  Result<void> insert(const RequestRow &row);
+  Result<RequestRow> read(const Rows &rows) const;
+  Result<std::optional<RequestRow>> first(Rows rows) const;
+  Result<std::vector<RequestRow>> all(Rows rows) const;
+
+  Database &db_;
+  Statement update_;
+  Statement insert_;
+  Statement by_id_;
+  Statement by_idempotency_key_;
+  Statement live_by_match_key_;
+  Statement by_action_id_;
+  Statement list_;
+  Statement list_live_;
+};
+
+}  // namespace cordon::ledger

@@ -1,0 +1,107 @@
+#include "ledger/sqlite.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+namespace cordon::ledger {
+namespace {
+
+constexpr const char *kNoSpace =
+    "no space is left for it (or the user's quota or the file size limit is reached); make room, nothing was recorded";
+
+/// Reason and remedy for an error code of SQLite.
+std::string reason(int code, int system_error, const char *text) {
+  const bool full = system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG;
+  switch (code & 0xff) {
+    case SQLITE_FULL:
+      return kNoSpace;
+    case SQLITE_READONLY:
+      return "it is read-only for this process; give its user write access to the directory and all files in it";
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return "another program holds its lock; close whatever else has the file open";
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return fmt::format(
+          "the file is damaged ({}); stop every host that uses it, keep a copy, and restore the directory "
+          "from a backup or move it away to begin a new ledger",
+          text);
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+      return fmt::format("it can't be opened ({}); check the access rights of the directory and of all files in it",
+                         system_error != 0 ? std::strerror(system_error) : text);
+    case SQLITE_IOERR:
+      if (full) return kNoSpace;
+      return fmt::format("reading or writing failed ({}); check the disk and the system's log",
+                         system_error != 0 ? std::strerror(system_error) : text);
+    default:
+      return fmt::format("SQLite says: {} (code {})", text, code);
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Database>> Database::open(const std::string &path) {
+  if (sqlite3_threadsafe() == 0)
+    return fail(Status::NotSupported,
+                "the SQLite library of this system was built without threads; the ledger needs them");
+  std::unique_ptr<Database> db(new Database(path));
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
+  if (sqlite3_open_v2(path.c_str(), &db->handle_, flags, "unix") != SQLITE_OK) {
+    if (db->handle_ == nullptr) throw std::bad_alloc();
+    return fail(db->error("opened"));
+  }
+  sqlite3_busy_timeout(db->handle_, 0);
+  sqlite3_db_config(db->handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_db_config(db->handle_, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
+  return db;
+}
+
+Database::~Database() {
+  sqlite3_close_v2(handle_);
+}
+
+Result<void> Database::execute(const char *sql) {
+  if (sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) return fail(error("used"));
+  return {};
+}
+
+Error Database::error(std::string_view doing) {
+  const int code = sqlite3_extended_errcode(handle_);
+  if ((code & 0xff) == SQLITE_NOMEM) throw std::bad_alloc();
+  Error error(Status::Ledger, fmt::format("the ledger {} can't be {}: {}", path_, doing,
+                                          reason(code, sqlite3_system_errno(handle_), sqlite3_errmsg(handle_))));
+  error.retryable = (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_FULL;
+  if ((code & 0xff) != SQLITE_CONSTRAINT) failure_ = error;
+  return error;
+}
+
+Result<bool> Rows::next() {
+  if (statement_ == nullptr) return fail(db_.error("read"));
+  switch (sqlite3_step(statement_)) {
+    case SQLITE_ROW:
+      return true;
+    case SQLITE_DONE:
+      return false;
+    default:
+      return fail(db_.error(sqlite3_stmt_readonly(statement_) != 0 ? "read" : "written"));
+  }
+}
+
+std::string Rows::text(int column) const {
+  const void *bytes = sqlite3_column_blob(statement_, column);
+  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+  return bytes == nullptr ? std::string() : std::string(static_cast<const char *>(bytes), size);
+}
+
+bool Statement::prepare() {
+  if (statement_ != nullptr) return true;
+  return sqlite3_prepare_v3(db_.handle(), sql_.data(), static_cast<int>(sql_.size()), SQLITE_PREPARE_PERSISTENT,
+                            &statement_, nullptr) == SQLITE_OK;
+}
+
+}  // namespace cordon::ledger

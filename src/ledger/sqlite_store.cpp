@@ -1,0 +1,222 @@
+#include "ledger/sqlite_store.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include "base/ids.hpp"
+#include "ledger/sqlite_schema.hpp"
+
+namespace cordon::ledger {
+namespace {
+
+// The WAL is copied back when nobody waits and it has so many pages; at sixteen times that, in any case.
+constexpr int kCheckpointPages = 1000;
+constexpr int kLargeWalPages = 16 * kCheckpointPages;
+// Only a foreign program (an operator's shell) can hold the lock; it gets so long.
+constexpr auto kBusyPatience = std::chrono::seconds(5);
+constexpr auto kBusyPause = std::chrono::milliseconds(2);
+
+/// Makes the file, mode 0600, before SQLite opens it. Afterwards it must not be opened and closed by anybody else in
+/// the process: that would drop SQLite's locks.
+Result<void> make_file(const std::string &path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd >= 0) return ::close(fd), Result<void>();
+  if (errno != EEXIST)
+    return fail(Status::Ledger, fmt::format("the ledger {} can't be made: {}; check the disk and the access rights of "
+                                            "its directory",
+                                            path, std::strerror(errno)));
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode))
+    return fail(Status::Ledger, fmt::format("the ledger {} is not a plain file; move it away", path));
+  if (status.st_uid != ::geteuid() || (status.st_mode & 077) != 0)
+    return fail(Status::Ledger,
+                fmt::format("the ledger {} is open to others or not yours; it must be mode 0600 and owned by user {}",
+                            path, ::geteuid()));
+  return {};
+}
+
+}  // namespace
+
+SqliteStore::SqliteStore(std::unique_ptr<Database> db, std::unique_ptr<HeadFile> head, const Keyring &keyring,
+                         const std::string &owner, const Clock &clock)
+    : db_(std::move(db)),
+      head_(std::move(head)),
+      journal_(*db_, keyring, owner),
+      requests_(*db_),
+      quota_(*db_, owner, clock.boot_id()),
+      begin_read_(*db_, "BEGIN"),
+      begin_write_(*db_, "BEGIN IMMEDIATE"),
+      savepoint_sql_(*db_, "SAVEPOINT closure"),
+      release_(*db_, "RELEASE closure"),
+      rollback_to_(*db_, "ROLLBACK TO closure"),
+      commit_(*db_, "COMMIT"),
+      version_of_(*db_, "PRAGMA data_version"),
+      put_token_(*db_,
+                 "INSERT INTO tokens (fingerprint, sealed, expires_at) VALUES (?, ?, ?)"
+                 " ON CONFLICT (fingerprint) DO UPDATE SET sealed = excluded.sealed,"
+                 " expires_at = excluded.expires_at"),
+      get_token_(*db_, "SELECT sealed, expires_at FROM tokens WHERE fingerprint = ?"),
+      erase_token_(*db_, "DELETE FROM tokens WHERE fingerprint = ?"),
+      wraps_(*db_, "SELECT key_id, wrap, sealed FROM ledger_keys ORDER BY rowid"),
+      put_wrap_(*db_,
+                "INSERT INTO ledger_keys (key_id, wrap, sealed) VALUES (?, ?, ?)"
+                " ON CONFLICT (key_id, wrap) DO UPDATE SET sealed = excluded.sealed"),
+      erase_wrap_(*db_, "DELETE FROM ledger_keys WHERE key_id = ? AND wrap = ?"),
+      get_meta_(*db_, "SELECT value FROM meta WHERE name = ?"),
+      put_meta_(*db_,
+                "INSERT INTO meta (name, value) VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET value = excluded.value"),
+      erase_meta_(*db_, "DELETE FROM meta WHERE name = ?") {}
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const StateDir &directory, const Keyring &keyring,
+                                                       const Clock &clock, Random &random) {
+  const std::string path = directory.file("ledger.db");
+  if (auto made = make_file(path); !made) return tl::unexpected(std::move(made.error()));
+  auto db = Database::open(path);
+  if (!db) return tl::unexpected(std::move(db.error()));
+  auto head = HeadFile::open(directory.file("ledger.head"));
+  if (!head) return tl::unexpected(std::move(head.error()));
+  std::unique_ptr<SqliteStore> store(
+      new SqliteStore(std::move(*db), std::move(*head), keyring, directory.owner(), clock));
+  return store->configure()
+      .and_then([&] { return prepare_schema(*store->db_, make_request_id(random).str()); })
+      .and_then([&] { return store->take_over(clock); })
+      .map([&] { return std::move(store); });
+}
+
+Result<void> SqliteStore::configure() {
+  Statement mode(*db_, "PRAGMA journal_mode = WAL");
+  Rows rows = mode.query();
+  const auto answered = rows.next();
+  if (!answered) return tl::unexpected(answered.error());
+  if (rows.text(0) != "wal")
+    return fail(Status::Ledger, fmt::format("the ledger {} can't be switched to a write-ahead log; name a state_dir on "
+                                            "another file system",
+                                            db_->path()));
+  sqlite3_wal_hook(
+      db_->handle(),
+      [](void *self, sqlite3 *, const char *, int pages) {
+        static_cast<SqliteStore *>(self)->wal_pages_ = pages;
+        return SQLITE_OK;
+      },
+      this);
+  return db_->execute("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON");
+}
+
+Result<void> SqliteStore::take_over(const Clock &clock) {
+  auto taken = begin(Durability::Process)
+                   .and_then([&] { return enter(true); })
+                   .and_then([&] { return quota_.take_over(clock.now()); })
+                   .and_then([&] { return get_meta("ledger_id"); })
+                   .and_then([&](const std::optional<std::string> &id) {
+                     ledger_id_ = id.value_or("");
+                     return leave(true);
+                   })
+                   .and_then([&] { return commit(); });
+  if (!taken) return rollback(), taken;
+  if (journal_.tail().sequence == 0 && !head_->read()) {
+    head_->write({ledger_id_, 0, journal_.tail().mac});
+    head_->sync();
+  }
+  return {};
+}
+
+Result<void> SqliteStore::begin(Durability durability) {
+  durability_ = durability;
+  db_->reset_failure();
+  auto begun = durability == Durability::Read
+                   ? begin_read_.run()
+                   : set_synchronous(durability == Durability::Full).and_then([&] { return begin_immediate(); });
+  return begun.and_then([&] { return notice_other_writers(); });
+}
+
+Result<void> SqliteStore::set_synchronous(bool full) {
+  if (full == synchronous_full_) return {};
+  return db_->execute(full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL").map([&] {
+    synchronous_full_ = full;
+  });
+}
+
+Result<void> SqliteStore::begin_immediate() {
+  const auto patience = std::chrono::steady_clock::now() + kBusyPatience;
+  for (;;) {
+    auto begun = begin_write_.run();
+    const bool busy = !begun && (sqlite3_errcode(db_->handle()) & 0xff) == SQLITE_BUSY;
+    if (!busy || std::chrono::steady_clock::now() >= patience) return begun;
+    db_->reset_failure();
+    std::this_thread::sleep_for(kBusyPause);
+  }
+}
+
+Result<void> SqliteStore::notice_other_writers() {
+  Rows rows = version_of_.query();
+  const auto read = rows.next();
+  if (!read) return tl::unexpected(read.error());
+  if (rows.integer(0) != version_) {
+    version_ = rows.integer(0);
+    quota_.forget_all();
+    if (auto reloaded = journal_.reload(); !reloaded) return reloaded;
+  }
+  committed_ = journal_.tail();
+  return {};
+}
+
+Result<void> SqliteStore::enter(bool writes) {
+  writes_ = writes;
+  savepoint_ = false;
+  entered_ = journal_.tail();
+  return {};
+}
+
+Result<void> SqliteStore::writing() {
+  if (!writes_) return fail(Status::Internal, "a ledger closure that promised only to read tried to write");
+  if (savepoint_) return {};
+  savepoint_ = true;
+  return savepoint_sql_.run();
+}
+
+Result<void> SqliteStore::leave(bool keep) {
+  if (db_->failure()) return fail(*db_->failure());
+  if (!savepoint_) return {};
+  if (keep) {
+    quota_.keep();
+    return release_.run();
+  }
+  journal_.set_tail(entered_);
+  quota_.take_back();
+  return rollback_to_.run().and_then([&] { return release_.run(); });
+}
+
+Result<void> SqliteStore::commit() {
+  if (auto done = commit_.run(); !done) return done;
+  const bool appended = journal_.tail().sequence != committed_.sequence;
+  committed_ = journal_.tail();
+  if (appended && durability_ == Durability::Full) head_->write({ledger_id_, committed_.sequence, committed_.mac});
+  if (wal_pages_ >= kLargeWalPages) checkpoint();
+  return {};
+}
+
+void SqliteStore::rollback() noexcept {
+  if (db_->in_transaction()) sqlite3_exec(db_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+  version_ = -1;  // read anew what is kept in memory
+}
+
+void SqliteStore::idle() noexcept {
+  if (wal_pages_ >= kCheckpointPages) checkpoint();
+}
+
+void SqliteStore::checkpoint() noexcept {
+  // Nothing depends on it: what can't be copied back now stays in the WAL.
+  sqlite3_wal_checkpoint_v2(db_->handle(), "main", SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  wal_pages_ = 0;
+}
+
+}  // namespace cordon::ledger

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/clock.hpp"
+#include "ledger/head_file.hpp"
+#include "ledger/journal.hpp"
+#include "ledger/keyring.hpp"
+#include "ledger/quota_table.hpp"
+#include "ledger/request_table.hpp"
+#include "ledger/sqlite.hpp"
+#include "ledger/state_dir.hpp"
+#include "ledger/store.hpp"
+
+namespace cordon::ledger {
+
+/// The store in `state_dir/ledger.db`.
+class SqliteStore final : public Store, private Tx {
+ public:
+  /// Opens or makes the file, takes over what dead clients left. `directory` is held by this client and, like
+  /// `keyring`, outlives the store.
+  static Result<std::unique_ptr<SqliteStore>> open(const StateDir &directory, const Keyring &keyring,
+                                                   const Clock &clock, Random &random);
+
+  Result<void> begin(Durability durability) override;
+  Tx &tx() override { return *this; }
+  Result<void> enter(bool writes) override;
+  Result<void> leave(bool keep) override;
+  Result<void> commit() override;
+  void rollback() noexcept override;
+  std::int64_t committed_sequence() const noexcept override { return committed_.sequence; }
+  void idle() noexcept override;
+
+ private:
+  SqliteStore(std::unique_ptr<Database> db, std::unique_ptr<HeadFile> head, const Keyring &keyring,
+              const std::string &owner, const Clock &clock);
+  Result<void> configure();
+  Result<void> take_over(const Clock &clock);
+  Result<void> begin_immediate();
+  Result<void> set_synchronous(bool full);
+  Result<void> notice_other_writers();
+  void checkpoint() noexcept;
+  /// Refuses a closure that promised to write nothing; marks the savepoint before the first write of the others.
+  Result<void> writing();
+
+  Result<std::int64_t> append(const Record &record) override;
+  Result<std::vector<JournalRecord>> events_after(std::int64_t cursor, const EventFilter &filter,
+                                                  std::size_t limit) override;
+  Result<std::int64_t> newest_sequence() override { return journal_.tail().sequence; }
+  Result<void> walk_chain(ChainWalk &walk, std::size_t limit) override { return journal_.walk(walk, limit); }
+  Result<std::string> check_tail() override;
+  Result<void> put_request(const RequestRow &row) override;
+  Result<std::optional<RequestRow>> request(const RequestId &id) override { return requests_.by_id(id); }
+  Result<std::optional<RequestRow>> by_idempotency_key(std::string_view tenant, std::string_view key) override;
+  Result<std::optional<RequestRow>> live_by_match_key(std::string_view key) override;
+  Result<std::vector<RequestRow>> by_action_id(std::string_view tenant, const ActionId &id) override;
+  Result<std::vector<RequestRow>> requests(const RequestQuery &query) override { return requests_.list(query); }
+  Result<QuotaAnswer> quota_take(std::string_view key, const QuotaWindows &windows, BootTime now) override;
+  Result<void> quota_end(std::int64_t slot, BootTime ended) override;
+  Result<void> quota_cool(std::string_view key, BootTime now, BootTime until) override;
+  Result<QuotaUsage> quota_usage(std::string_view key, const QuotaWindows &windows, BootTime now) override;
+  Result<void> put_token(std::string_view fingerprint, const TokenRow &token) override;
+  Result<std::optional<TokenRow>> get_token(std::string_view fingerprint) override;
+  Result<void> erase_token(std::string_view fingerprint) override;
+  Result<std::vector<KeyWrap>> key_wraps() override;
+  Result<void> put_key_wrap(const KeyWrap &wrap) override;
+  Result<void> erase_key_wrap(std::int64_t key_id, std::string_view name) override;
+  Result<std::optional<std::string>> get_meta(std::string_view name) override;
+  Result<void> put_meta(std::string_view name, std::string_view value) override;
+  Result<void> erase_meta(std::string_view name) override;
+  Result<std::vector<std::string>> check_storage() override;
+
+  std::unique_ptr<Database> db_;
+  std::unique_ptr<HeadFile> head_;
+  std::string ledger_id_;
+  Journal journal_;
+  RequestTable requests_;
+  QuotaTable quota_;
+
+  Durability durability_ = Durability::Read;
+  bool synchronous_full_ = true;
+  bool writes_ = false;
+  bool savepoint_ = false;
+  Journal::Tail entered_;    // the journal's end when the closure began
+  Journal::Tail committed_;  // and after the last commit
+  std::int64_t version_ = -1;
+  int wal_pages_ = 0;  // as of the last commit that wrote
+
+  Statement begin_read_, begin_write_, savepoint_sql_, release_, rollback_to_, commit_, version_of_;
+  Statement put_token_, get_token_, erase_token_;
+  Statement wraps_, put_wrap_, erase_wrap_;
+  Statement get_meta_, put_meta_, erase_meta_;
+};
+
+}  // namespace cordon::ledger

@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+
+#include "ledger/sqlite_store.hpp"
+
+namespace cordon::ledger {
+
+Result<std::int64_t> SqliteStore::append(const Record &record) {
+  return writing().and_then([&] { return journal_.append(record); });
+}
+
+Result<std::vector<JournalRecord>> SqliteStore::events_after(std::int64_t cursor, const EventFilter &filter,
+                                                             std::size_t limit) {
+  return journal_.after(cursor, filter, limit);
+}
+
+Result<std::string> SqliteStore::check_tail() {
+  const Journal::Tail tail = journal_.tail();
+  const auto head = head_->read();
+  if (!head)
+    return tail.sequence == 0 ? std::string() : std::string("ledger.head, which guards the journal's end, is missing");
+  if (head->ledger_id != ledger_id_) return std::string("the ledger was put in the place of another one");
+  if (head->sequence > tail.sequence)
+    return fmt::format("the journal was cut off behind record {}: there were {} at least", tail.sequence,
+                       head->sequence);
+  const auto holds = head->sequence == 0 ? Result<bool>(true) : journal_.holds(head->sequence, head->mac);
+  if (!holds) return tl::unexpected(holds.error());
+  if (!*holds) return fmt::format("record {} is not the one that was written", head->sequence);
+  return journal_.check_newest();
+}
+
+Result<void> SqliteStore::put_request(const RequestRow &row) {
+  return writing().and_then([&] { return requests_.put(row); });
+}
+
+Result<std::optional<RequestRow>> SqliteStore::by_idempotency_key(std::string_view tenant, std::string_view key) {
+  return requests_.by_idempotency_key(tenant, key);
+}
+
+Result<std::optional<RequestRow>> SqliteStore::live_by_match_key(std::string_view key) {
+  return requests_.live_by_match_key(key);
+}
+
+Result<std::vector<RequestRow>> SqliteStore::by_action_id(std::string_view tenant, const ActionId &id) {
+  return requests_.by_action_id(tenant, id);
+}
+
+Result<QuotaAnswer> SqliteStore::quota_take(std::string_view key, const QuotaWindows &windows, BootTime now) {
+  return writing().and_then([&] { return quota_.take(key, windows, now); });
+}
+
+Result<void> SqliteStore::quota_end(std::int64_t slot, BootTime ended) {
+  return writing().and_then([&] { return quota_.end(slot, ended); });
+}
+
+Result<void> SqliteStore::quota_cool(std::string_view key, BootTime now, BootTime until) {
+  return writing().and_then([&] { return quota_.cool(key, now, until); });
+}
+
+Result<QuotaUsage> SqliteStore::quota_usage(std::string_view key, const QuotaWindows &windows, BootTime now) {
+  return quota_.usage(key, windows, now);
+}
+
+Result<void> SqliteStore::put_token(std::string_view fingerprint, const TokenRow &token) {
+  return writing().and_then(
+      [&] { return put_token_.run(fingerprint, Blob(token.sealed), token.expires.unix_ticks()); });
+}
+
+Result<std::optional<TokenRow>> SqliteStore::get_token(std::string_view fingerprint) {
+  Rows rows = get_token_.query(fingerprint);
+  return rows.next().map([&](bool found) {
+    return found ? std::optional(TokenRow(rows.text(0), UtcTicks::from_unix_ticks(rows.integer(1)))) : std::nullopt;
+  });
+}
+
+Result<void> SqliteStore::erase_token(std::string_view fingerprint) {
+  return writing().and_then([&] { return erase_token_.run(fingerprint); });
+}
+
+Result<std::vector<KeyWrap>> SqliteStore::key_wraps() {
+  Rows rows = wraps_.query();
+  std::vector<KeyWrap> wraps;
+  for (;;) {
+    const auto more = rows.next();
+    if (!more) return tl::unexpected(more.error());
+    if (!*more) return wraps;
+    wraps.emplace_back(rows.integer(0), rows.text(1), rows.text(2));
+  }
+}
+
+Result<void> SqliteStore::put_key_wrap(const KeyWrap &wrap) {
+  return writing().and_then([&] { return put_wrap_.run(wrap.key_id, std::string_view(wrap.name), Blob(wrap.sealed)); });
+}
+
+Result<void> SqliteStore::erase_key_wrap(std::int64_t key_id, std::string_view name) {
+  return writing().and_then([&] { return erase_wrap_.run(key_id, name); });
+}
+
+Result<std::optional<std::string>> SqliteStore::get_meta(std::string_view name) {
+  Rows rows = get_meta_.query(name);
+  return rows.next().map([&](bool found) { return found ? std::optional(rows.text(0)) : std::nullopt; });
+}
+
+Result<void> SqliteStore::put_meta(std::string_view name, std::string_view value) {
+  return writing().and_then([&] { return put_meta_.run(name, value); });
+}
+
+Result<void> SqliteStore::erase_meta(std::string_view name) {
+  return writing().and_then([&] { return erase_meta_.run(name); });
+}
+
+Result<std::vector<std::string>> SqliteStore::check_storage() {
+  Statement check(*db_, "PRAGMA integrity_check(10)");
+  Rows rows = check.query();
+  std::vector<std::string> findings;
+  for (;;) {
+    const auto more = rows.next();
+    if (!more) return tl::unexpected(more.error());
+    if (!*more) return findings;
+    if (rows.text(0) != "ok") findings.push_back(rows.text(0));
+  }
+}
+
+}  // namespace cordon::ledger

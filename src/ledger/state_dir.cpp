@@ -1,0 +1,194 @@
+#include "ledger/state_dir.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/ids.hpp"
+#include "ledger/keyring.hpp"
+
+namespace cordon::ledger {
+namespace {
+
+constexpr const char *kKeyFile = "ledger.key";
+
+/// A descriptor that is closed unless released.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor &) = delete;
+  Descriptor &operator=(const Descriptor &) = delete;
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+tl::unexpected<Error> refuse(const std::string &path, std::string_view what) {
+  return fail(Status::Ledger, fmt::format("the state directory {} {}", path, what));
+}
+
+Result<void> make_directory(const std::string &path) {
+  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
+  return refuse(path, fmt::format("can't be made: {}; make it, mode 0700, owned by the user of this process",
+                                  std::strerror(errno)));
+}
+
+Result<void> check_directory(const std::string &path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return refuse(path, fmt::format("can't be used: {}", std::strerror(errno)));
+  if (!S_ISDIR(status.st_mode)) return refuse(path, "is not a directory; name another state_dir");
+  if (status.st_uid != ::geteuid())
+    return refuse(path, fmt::format("belongs to user {} and this process runs as {}; change its owner or name another "
+                                    "state_dir",
+                                    status.st_uid, ::geteuid()));
+  if ((status.st_mode & 022) != 0)
+    return refuse(path, fmt::format("is writable by group or others (mode {:04o}); run: chmod 0700 {}",
+                                    status.st_mode & 07777, path));
+  struct statfs system {};
+  if (::statfs(path.c_str(), &system) != 0)
+    return refuse(path, fmt::format("can't be examined: {}", std::strerror(errno)));
+  if (const char *unfit = unfit_file_system(static_cast<long>(system.f_type)))
+    return refuse(path,
+                  fmt::format("lies on {} (type {:#x}), where the ledger's locks do not hold; name a state_dir on a "
+                              "local disk",
+                              unfit, static_cast<unsigned long>(system.f_type)));
+  return {};
+}
+
+struct flock whole_file() {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+/// The locked descriptor; nullopt if somebody else holds the lock.
+Result<std::optional<int>> open_locked(const std::string &file) {
+  Descriptor fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (fd.get() < 0) return fail(Status::Ledger, fmt::format("{} can't be opened: {}", file, std::strerror(errno)));
+  struct flock lock = whole_file();
+  if (::fcntl(fd.get(), F_OFD_SETLK, &lock) == 0) return fd.release();
+  if (errno == EAGAIN || errno == EACCES) return std::nullopt;
+  return fail(Status::Ledger, fmt::format("{} can't be locked: {}", file, std::strerror(errno)));
+}
+
+void close_lock(std::atomic<int> &fd) noexcept {
+  const int old = fd.exchange(-1);
+  if (old >= 0) ::close(old);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StateDir>> StateDir::open(const std::string &path, Random &random) {
+  if (path.empty() || path.front() != '/')
+    return fail(Error(Status::InvalidArgument, "state_dir must be an absolute path").at("/state_dir"));
+  std::unique_ptr<StateDir> directory(new StateDir(path, make_request_id(random).str()));
+  while (directory->path_.size() > 1 && directory->path_.back() == '/') directory->path_.pop_back();
+  return make_directory(directory->path_)
+      .and_then([&] { return check_directory(directory->path_); })
+      .and_then([&] { return directory->lock(); })
+      .map([&] { return std::move(directory); });
+}
+
+Result<void> StateDir::lock() {
+  auto held = open_locked(file("ledger.lock"));
+  if (!held) return tl::unexpected(held.error());
+  if (!*held)
+    return refuse(path_,
+                  "is in use by another client, in this process or in another; shut that one down, or give this "
+                  "one a state_dir of its own");
+  directory_lock_ = **held;
+  const std::string owners = file("owners");
+  if (::mkdir(owners.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail(Status::Ledger, fmt::format("{} can't be made: {}", owners, std::strerror(errno)));
+  forget_dead_owners();
+  auto own = open_locked(owners + "/" + owner_);
+  if (!own) return tl::unexpected(own.error());
+  if (!*own) return fail(Status::Internal, fmt::format("{}/{} is locked already", owners, owner_));
+  owner_lock_ = **own;
+  return {};
+}
+
+void StateDir::forget_dead_owners() const noexcept {
+  DIR *owners = ::opendir(file("owners").c_str());
+  if (owners == nullptr) return;
+  while (const dirent *entry = ::readdir(owners))
+    if (is_uuid(entry->d_name) && !is_owner_alive(entry->d_name)) ::unlinkat(::dirfd(owners), entry->d_name, 0);
+  ::closedir(owners);
+}
+
+bool StateDir::is_owner_alive(std::string_view owner) const {
+  if (owner == owner_) return true;
+  if (!is_uuid(owner)) return false;
+  const Descriptor fd(::open((file("owners/") + std::string(owner)).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (fd.get() < 0) return errno != ENOENT;
+  struct flock lock = whole_file();
+  return ::fcntl(fd.get(), F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
+}
+
+StateDir::~StateDir() {
+  if (owner_lock_ >= 0) ::unlink(file("owners/" + owner_).c_str());
+  close_after_fork();
+}
+
+void StateDir::close_after_fork() noexcept {
+  close_lock(owner_lock_);
+  close_lock(directory_lock_);
+}
+
+Result<std::optional<Secret>> StateDir::read_key_file() const {
+  const std::string path = file(kKeyFile);
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (fd.get() < 0 && errno == ENOENT) return std::nullopt;
+  struct stat status {};
+  if (fd.get() < 0 || ::fstat(fd.get(), &status) != 0)
+    return fail(Status::Ledger, fmt::format("the ledger's key file {} can't be read: {}", path, std::strerror(errno)));
+  if (status.st_uid != ::geteuid() || (status.st_mode & 077) != 0)
+    return fail(Status::Ledger,
+                fmt::format("the ledger's key file {} is open to others; it must be yours, mode 0600", path));
+  Secret key = Secret::zeros(kKeySize + 1);
+  const ssize_t size = ::read(fd.get(), key.data(), key.size());
+  if (size != static_cast<ssize_t>(kKeySize))
+    return fail(Status::Ledger, fmt::format("the ledger's key file {} does not hold {} bytes; restore it from a backup",
+                                            path, kKeySize));
+  key.resize(kKeySize);
+  return key;
+}
+
+Result<void> StateDir::write_key_file(const Secret &key) const {
+  const std::string path = file(kKeyFile);
+  const std::string draft = path + ".new";
+  const auto failed = [&] {
+    const int reason = errno;
+    ::unlink(draft.c_str());
+    return fail(Status::Ledger,
+                fmt::format("the ledger's key file {} can't be written: {}", path, std::strerror(reason)));
+  };
+  ::unlink(draft.c_str());
+  const Descriptor fd(::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (fd.get() < 0) return failed();
+  if (::write(fd.get(), key.reveal().data(), key.size()) != static_cast<ssize_t>(key.size())) return failed();
+  // link, unlike rename, never replaces a key that is there.
+  if (::fsync(fd.get()) != 0 || ::link(draft.c_str(), path.c_str()) != 0) return failed();
+  ::unlink(draft.c_str());
+  const Descriptor directory(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() < 0 || ::fsync(directory.get()) != 0) return failed();
+  return {};
+}
+
+void StateDir::remove_key_file() const noexcept {
+  ::unlink(file(kKeyFile).c_str());
+}
+
+}  // namespace cordon::ledger
