@@ -13,11 +13,18 @@ Scope::Scope(Scheduler &scheduler, std::optional<BootTime> deadline, Scope *pare
     if (parent->deadline_ && (!deadline_ || *parent->deadline_ < *deadline_)) deadline_ = parent->deadline_;
     if (!reason_) from_parent_ = std::make_unique<CancelHook>(*parent, [this, parent] { cancel(*parent->reason()); });
   }
-  if (deadline_ && !reason_) timer_ = scheduler_.at(*deadline_, [this] { cancel(Status::Deadline); });
+  if (deadline_ && !reason_) set_deadline(*deadline_);
 }
 
 Scope::~Scope() {
   if (timer_) scheduler_.cancel(*timer_);
+}
+
+void Scope::set_deadline(BootTime deadline) {
+  if (reason_) return;
+  if (timer_) scheduler_.cancel(*timer_);
+  deadline_ = deadline;
+  timer_ = scheduler_.at(deadline, [this] { cancel(Status::Deadline); });
 }
 
 void Scope::cancel(Status reason) {

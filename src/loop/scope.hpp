@@ -29,6 +29,8 @@ class Scope {
   Error error(std::string_view what) const;
 
   std::optional<BootTime> deadline() const { return deadline_; }
+  /// Moves the deadline; has no effect once cancelled.
+  void set_deadline(BootTime deadline);
   Scheduler &scheduler() const { return scheduler_; }
 
  private:

@@ -1,0 +1,49 @@
+#include "response/match.hpp"
+
+namespace cordon::response {
+namespace {
+
+using defender::MachineAction;
+
+bool does_the_same(const Live &live, const MachineAction &action) {
+  return action.machine_id == live.row.machine.str() && action.type == live.operation->action_type &&
+         defender::same_parameters(*live.operation, live.row.parameters, action);
+}
+
+}  // namespace
+
+bool carries_our_mark(const ledger::RequestRow &row, const MachineAction &action) {
+  return action.external_id == row.id.str() ||
+         action.requestor_comment.find(comment_marker(row.id)) != std::string::npos;
+}
+
+Match match_answer(const Live &live, const MachineAction &action, std::optional<UtcTicks> not_before) {
+  if (live.operation->action_type.empty()) return Match::Ours;  // a cancel answers with the action it names
+  if (carries_our_mark(live.row, action)) return Match::Ours;
+  if (defender::contradicts(*live.operation, live.row.parameters, action)) return Match::Other;
+  // Neither comment nor external id came back: then only its age can tell it from an older one.
+  const bool silent = action.requestor_comment.empty() && action.external_id.empty();
+  if (silent && (!not_before || !action.created_at.is_set() || action.created_at >= *not_before)) return Match::Ours;
+  return Match::Adoptable;
+}
+
+const MachineAction *find_ours(const Live &live, const std::vector<MachineAction> &actions) {
+  for (const MachineAction &action : actions)
+    if (carries_our_mark(live.row, action)) return &action;
+  return nullptr;
+}
+
+const MachineAction *find_adoptable(const Live &live, const std::vector<MachineAction> &actions) {
+  for (const MachineAction &action : actions)
+    if (!action.terminal() && does_the_same(live, action)) return &action;
+  return nullptr;
+}
+
+defender::ActionFilter same_device_and_type(const Live &live) {
+  defender::ActionFilter filter;
+  filter.machine_ids = {live.row.machine.str()};
+  filter.types = {live.operation->action_type};
+  return filter;
+}
+
+}  // namespace cordon::response

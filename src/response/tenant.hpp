@@ -1,0 +1,34 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/error.hpp"
+#include "defender/cloud.hpp"
+#include "identity/token_cache.hpp"
+#include "ledger/quota.hpp"
+#include "loop/wait.hpp"
+
+namespace cordon::response {
+
+/// One tenant as the flows see it. Made by plugin/ from the config and replaced as a whole by a reload; whoever works
+/// for it holds a reference. [loop]
+struct Tenant {
+  Tenant() = default;
+
+  std::string name;       ///< the config's key
+  std::string tenant_id;  ///< the directory's GUID or domain
+  std::string client_id;
+  defender::Cloud cloud;
+  std::shared_ptr<identity::TokenCache> tokens;
+  std::map<std::string, ledger::QuotaWindows> quota;  ///< by the catalogue's quota class
+  bool one_quota = false;                             ///< "quota_scope":"application": all classes share one budget
+
+  /// The name of a class's budget in the ledger: limits count per application and tenant (mde-api §9).
+  std::string quota_key(const std::string &quota_class) const {
+    return tenant_id + "/" + client_id + "/" + (one_quota ? "*" : quota_class);
+  }
+};
+
+}  // namespace cordon::response

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "response/book.hpp"
+
+namespace cordon::response {
+
+/// Learns the end of everything in flight by one list call per tenant and interval, however many actions there are:
+/// whatever changed since the newest change seen so far. Falls back to lists of ids where the service refuses that
+/// filter. A tracked action is a row in the ledger, not a coroutine. [loop]
+class Tracker {
+ public:
+  Tracker(Seams &seams, const Timing &timing, Book &book, Reader &reader, loop::Scope &life)
+      : seams_(seams), timing_(timing), book_(book), reader_(reader), life_(life) {}
+
+  /// Sees to it that the tenant's actions are followed for as long as some are in flight.
+  void follow(std::shared_ptr<Tenant> tenant);
+
+ private:
+  struct Watch {
+    UtcTicks high_water;  ///< newest update seen, service time
+    bool by_id = false;   ///< the service refuses the filter by update
+    bool running = false;
+  };
+  loop::Task<void> run(std::shared_ptr<Tenant> tenant);
+  loop::Task<Result<void>> look(const Tenant &tenant, Watch &watch);
+  loop::Task<Result<void>> look_by_update(const Tenant &tenant, Watch &watch, UtcTicks oldest);
+  loop::Task<Result<void>> look_by_id(const Tenant &tenant);
+
+  Seams &seams_;
+  const Timing &timing_;
+  Book &book_;
+  Reader &reader_;
+  loop::Scope &life_;
+  std::map<std::string, Watch> watches_;
+};
+
+}  // namespace cordon::response
