@@ -1,0 +1,27 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "emulator/service.hpp"
+
+namespace cordon::emulator {
+
+/// What a test asks of the emulator beside the service's own protocol; no token is needed.
+///   GET /emulator/counters · GET /emulator/actions · POST /emulator/advance {"seconds"} · POST, DELETE
+///   /emulator/faults
+class ControlPlane {
+ public:
+  explicit ControlPlane(Service &service) : service_(service) {}
+
+  /// nullopt for a path outside /emulator/.
+  std::optional<Reply> handle(const Request &request);
+
+ private:
+  Reply advance(const Request &request);
+  Reply arm_fault(const Request &request);
+
+  Service &service_;
+};
+
+}  // namespace cordon::emulator

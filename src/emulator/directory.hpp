@@ -1,0 +1,51 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cordon::emulator {
+
+/// A tenant as its identity provider knows it.
+struct TenantRecord {
+  std::string name;       ///< what a client's config calls it
+  std::string tenant_id;  ///< GUID
+  std::string domain;
+  bool in_other_cloud = false;
+};
+
+/// An application registered in one tenant.
+struct App {
+  std::string name;
+  std::string tenant_id;
+  std::string client_id;
+  std::string client_secret;
+  bool secret_expired = false;
+  bool disabled = false;
+  std::vector<std::string> roles{};
+  std::string requestor{};  ///< as its actions show it; empty: the client id (mde-api §5.1)
+};
+
+/// Who may ask for tokens.
+class Directory {
+ public:
+  std::vector<TenantRecord> tenants{};
+  std::vector<App> apps{};
+  /// Audiences the API accepts; the first is the one a client is told to use.
+  std::vector<std::string> api_audiences{"https://api.securitycenter.microsoft.com",
+                                         "https://api.securitycenter.windows.com",
+                                         "https://securitycenter.onmicrosoft.com/windowsatpservice"};
+  /// Audiences that earn a token, but one the API refuses.
+  std::vector<std::string> other_audiences{"https://graph.microsoft.com", "https://management.azure.com"};
+
+  /// By id or domain, in any letter case.
+  const TenantRecord *find_tenant(std::string_view id_or_domain) const;
+  const App *find_app(std::string_view tenant_id, std::string_view client_id) const;
+  bool is_api_audience(std::string_view audience) const;
+  bool is_known_audience(std::string_view audience) const;
+};
+
+/// Every application role that the emulated operations ask for.
+std::vector<std::string> all_roles();
+
+}  // namespace cordon::emulator
