@@ -27,6 +27,19 @@ class InLoop {
   CURL *easy_;
 };
 
+/// Runs a configured handle; nullopt when the scope was cancelled before its end.
+loop::Task<std::optional<CURLcode>> run(loop::CurlLoop &loop, CURL *easy, loop::Scope &scope) {
+  if (scope.reason()) co_return std::nullopt;
+  const loop::OneShot<std::optional<CURLcode>> end(scope.scheduler());
+  InLoop in_loop(loop, easy, [end](CURLcode code) { end.set(code); });
+  const loop::CancelHook hook(scope, [&in_loop, end] {
+    if (end.is_set()) return;
+    in_loop.remove();
+    end.set(std::nullopt);
+  });
+  co_return co_await end.take();
+}
+
 Error cancelled(const Transfer &transfer, const loop::Scope &scope) {
   const char *doing = transfer.sent() ? "waiting for the answer of" : "connecting to";
   return scope.error(fmt::format("{} {}", doing, host_of(transfer.request().url)));
@@ -51,15 +64,12 @@ loop::Task<Exchange> CurlTransport::send(const Request &request, loop::Scope &sc
     co_return exchange;
   }
 
-  Transfer transfer(pool_, *settings, request);
-  const loop::OneShot<std::optional<CURLcode>> end(scope.scheduler());
-  InLoop in_loop(curl_loop, transfer.easy(), [end](CURLcode code) { end.set(code); });
-  const loop::CancelHook hook(scope, [&in_loop, end] {
-    if (end.is_set()) return;
-    in_loop.remove();
-    end.set(std::nullopt);
-  });
-  const std::optional<CURLcode> code = co_await end.take();
+  Transfer transfer(pool_, *settings, request, curl_loop.sockets());
+  std::optional<CURLcode> code = co_await run(curl_loop, transfer.easy(), scope);
+  if (code && transfer.found_dead_connection()) {
+    transfer.use_new_connection();
+    code = co_await run(curl_loop, transfer.easy(), scope);
+  }
 
   exchange.sent = transfer.sent();
   exchange.ended = scope.scheduler().now();

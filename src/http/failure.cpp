@@ -75,6 +75,7 @@ Error certificate_refused(const Transfer &transfer, const std::string &host) {
                       "is your own (a TLS inspecting proxy, a test server), name its PEM file in http.ca_file",
                       host));
     case X509_V_OK:
+    case X509_V_ERR_UNSPECIFIED:  // libcurl compares the name itself, before it asks for OpenSSL's verdict
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
       return tls(
@@ -105,7 +106,7 @@ Error timed_out(const Transfer &transfer, const std::string &host) {
     return network(
         fmt::format("{} did not answer completely within {}", host, seconds(transfer.settings().exchange_timeout)));
   const char *phase = !reached(transfer.easy(), CURLINFO_NAMELOOKUP_TIME_T) ? "its name was not resolved"
-                      : !reached(transfer.easy(), CURLINFO_CONNECT_TIME_T)  ? "nothing answers at its address"
+                      : number(transfer.easy(), CURLINFO_LOCAL_PORT) == 0   ? "nothing answers at its address"
                                                                             : "the TLS handshake was not finished";
   return network(
       fmt::format("no connection to {} within {} (http.connect_timeout_ms): {}; check DNS, network and "

@@ -46,8 +46,9 @@ long to_ms(nanoseconds duration) {
 
 }  // namespace
 
-Transfer::Transfer(std::shared_ptr<HandlePool> pool, const Settings &settings, const Request &request)
-    : pool_(std::move(pool)), settings_(settings), request_(request), easy_(pool_->take()) {
+Transfer::Transfer(std::shared_ptr<HandlePool> pool, const Settings &settings, const Request &request,
+                   loop::Sockets &sockets)
+    : pool_(std::move(pool)), settings_(settings), request_(request), sockets_(sockets), easy_(pool_->take()) {
   try {
     set_peer_options();
     set_body_options();
@@ -125,9 +126,20 @@ Response Transfer::take_response() {
   return std::move(response_);
 }
 
-bool Transfer::allow_attempt() noexcept {
+void Transfer::use_new_connection() {
+  dead_connection_ = false;
+  set(easy_, CURLOPT_FRESH_CONNECT, 1L);
+}
+
+bool Transfer::allow_attempt(int local_port) {
   // libcurl writes a request again, by itself, when a reused connection dies before the answer. Only a GET may.
-  return ++attempts_ == 1 || request_.method == Method::Get;
+  if (attempts_ > 0 && request_.method != Method::Get) return false;
+  if (sockets_.closed_by_peer(local_port)) {
+    dead_connection_ = true;
+    return false;
+  }
+  ++attempts_;
+  return true;
 }
 
 bool Transfer::keep_header(std::string_view line) {
@@ -156,8 +168,8 @@ bool Transfer::keep_body(std::string_view bytes) {
   return true;
 }
 
-int Transfer::on_attempt(void *self, char *, char *, int, int) {
-  return static_cast<Transfer *>(self)->allow_attempt() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+int Transfer::on_attempt(void *self, char *, char *, int, int local_port) {
+  return static_cast<Transfer *>(self)->allow_attempt(local_port) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 std::size_t Transfer::on_header(char *bytes, std::size_t size, std::size_t count, void *self) {

@@ -112,6 +112,7 @@ void CurlLoop::stop() {
 }
 
 void CurlLoop::add(CURL *easy, std::function<void(CURLcode)> done) {
+  sockets_.open_for(easy);
   transfers_[easy] = std::move(done);
   if (curl_multi_add_handle(multi_.get(), easy) != CURLM_OK) {
     transfers_.erase(easy);

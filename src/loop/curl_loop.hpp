@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "loop/scheduler.hpp"
+#include "loop/sockets.hpp"
 
 namespace cordon::loop {
 
@@ -44,6 +45,8 @@ class CurlLoop {
   /// Takes the handle back at once, and its connection down when the transfer has begun; `done` is not called. Does
   /// nothing for a handle that has ended or was never added. [loop], and any thread after stop()
   void remove(CURL *easy);
+  /// The sockets of the connections, see there. [loop]
+  Sockets &sockets() noexcept { return sockets_; }
 
  private:
   enum class Attention { Running, Asleep, Wanted };
@@ -75,6 +78,7 @@ class CurlLoop {
   };
 
   Bell bell_;
+  Sockets sockets_;
   std::unique_ptr<CURLM, MultiClose> multi_;
   std::unordered_map<CURL *, std::function<void(CURLcode)>> transfers_;
   std::atomic<Attention> attention_{Attention::Running};
