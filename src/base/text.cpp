@@ -108,6 +108,9 @@ std::string base64url_encode(std::string_view bytes) {
 }
 
 std::optional<std::string> base64url_decode(std::string_view text) {
+  // libsodium 1.0.18 reads some bytes above 0x7f as if they were '_'.
+  const auto is_digit = [](char c) { return is_unreserved(c) && c != '.' && c != '~'; };
+  if (!std::all_of(text.begin(), text.end(), is_digit)) return std::nullopt;
   std::string out(text.size(), '\0');
   std::size_t size = 0;
   if (sodium_base642bin(reinterpret_cast<unsigned char *>(out.data()), out.size(), text.data(), text.size(), nullptr,

@@ -2,6 +2,8 @@
 
 #include <sodium.h>
 
+#include <algorithm>
+
 namespace cordon::vault {
 namespace {
 
@@ -17,9 +19,15 @@ unsigned char *bytes_of(std::string &text) {
   return reinterpret_cast<unsigned char *>(text.data());
 }
 
-/// Without an end pointer libsodium takes all of the text or none; leftover bits must be zero.
+bool is_base64_digit(char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+}
+
+/// libsodium 1.0.18 reads some bytes above 0x7f as if they were '/', so the alphabet is checked first. It insists on
+/// the whole text and on unused bits that are zero.
 template <class Buffer>
 bool decode_into(Buffer &out, unsigned char *bytes, std::string_view text) {
+  if (!std::all_of(text.begin(), text.end(), is_base64_digit)) return false;
   std::size_t size = 0;
   if (sodium_base642bin(bytes, out.size(), text.data(), text.size(), nullptr, &size, nullptr, kBase64) != 0)
     return false;

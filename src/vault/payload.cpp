@@ -39,7 +39,8 @@ bool is_value(const SecureJson &value) {
 bool is_entry(const SecureJson &entry) {
   return entry.is_object() && entry.contains("created") && is_time(entry["created"]) && entry.contains("not_after") &&
          (entry["not_after"].is_null() || is_time(entry["not_after"])) && entry.contains("purpose") &&
-         entry["purpose"].is_string() && entry.contains("value") && is_value(entry["value"]);
+         entry["purpose"].is_string() && text_member(entry, "purpose").size() <= kMaxPurpose &&
+         entry.contains("value") && is_value(entry["value"]);
 }
 
 SecureJson text_json(std::string_view text) {
@@ -73,6 +74,7 @@ Result<Payload> Payload::parse(const Secret &padded, std::string_view where) {
   auto root = parse_secure_json(text, "its content", JsonLimits{kMaxFileSize, kMaxDepth});
   if (!root) return wrong(root.error().message);
   payload.root_ = std::move(*root);
+  if (view(dump_secure_json(payload.root_)) != text) return wrong("its content is not in canonical form");
   if (!payload.root_.is_object() || !payload.root_.contains("secrets") || !payload.root_["secrets"].is_object())
     return wrong("its content has no secrets");
   for (const auto &[name, entry] : payload.root_["secrets"].items())
