@@ -362,7 +362,8 @@ CORDON_API int32_t cordon_vault_status(cordon_client *client, char **status_json
  * len           its number of bytes
  * timeout_ms    deadline of the call
  *
- * Errors: VAULT_LOCKED, VAULT_CORRUPT, VAULT_PERMISSIONS, DEADLINE. [any-thread] [blocking]
+ * Errors: NOT_SUPPORTED (this version does not rekey), VAULT_LOCKED, VAULT_CORRUPT, VAULT_PERMISSIONS, DEADLINE.
+ * [any-thread] [blocking]
  */
 CORDON_API int32_t cordon_vault_rekey(cordon_client *client, const char *options_json, const void *new_secret,
                                       size_t len, int32_t timeout_ms, cordon_error **error);

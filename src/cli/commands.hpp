@@ -1,0 +1,21 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+namespace cordon::cli {
+
+/// What stands before the command.
+struct Globals {
+  std::string config_file;
+  bool ask_passphrase = false;
+};
+
+/// Each adds its commands to `app`; the command that was given leaves its exit code in `result`. All references must
+/// outlive the parsing.
+void add_action_commands(CLI::App &app, const Globals &globals, int &result);
+void add_event_command(CLI::App &app, const Globals &globals, int &result);
+void add_vault_commands(CLI::App &app, const Globals &globals, int &result);
+void add_library_commands(CLI::App &app, const Globals &globals, int &result);
+
+}  // namespace cordon::cli

@@ -1,0 +1,47 @@
+#include <exception>
+
+#include "cli/commands.hpp"
+#include "cli/report.hpp"
+
+namespace {
+
+using namespace cordon::cli;
+
+int run(int argc, char **argv) {
+  CLI::App app{
+      "Contains devices with Microsoft Defender for Endpoint.\n"
+      "A JSON document goes to standard output, a line for people to standard error.",
+      "cordon"};
+  Globals globals;
+  int result = 0;
+  app.add_option("--config", globals.config_file,
+                 "configuration file, - for standard input; default: $CORDON_CONFIG, then /etc/cordon/cordon.json");
+  app.add_flag("--ask-passphrase", globals.ask_passphrase, "ask for the vault's passphrase on the terminal");
+  app.fallthrough();
+  app.require_subcommand(1);
+  app.footer(exit_codes_help());
+  add_action_commands(app, globals, result);
+  add_event_command(app, globals, result);
+  add_vault_commands(app, globals, result);
+  add_library_commands(app, globals, result);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  } catch (const Failure &failure) {
+    tell(failure.message());
+    return 1;
+  }
+  return result;
+}
+
+}  // namespace
+
+int main(int argc, char **argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception &error) {
+    tell(error.what());
+    return 1;
+  }
+}
