@@ -128,6 +128,7 @@ Result<Descriptor> VaultFile::lock() const {
   if (!file || fstat(file.get(), &found) != 0) return cannot("the vault's lock file can't be opened:", path, errno);
   if (!S_ISREG(found.st_mode) || found.st_uid != geteuid())
     return refuse(fmt::format("the vault's lock file {} is not a file of user {}; remove it", path, geteuid()));
+  if (fchmod(file.get(), 0600) != 0) return cannot("the vault's lock file can't be made private:", path, errno);
   struct flock whole {};
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;

@@ -1,0 +1,127 @@
+#include "vault/key_source.hpp"
+
+#include <unistd.h>
+
+#include "vault/vault_fixture.hpp"
+
+namespace cordon::vault {
+namespace {
+
+constexpr std::string_view kHex = "00112233445566778899aAbBcCdDeEfF00112233445566778899aabbccddeeff";
+
+class KeySourceTest : public VaultTest {
+ protected:
+  Status load(mode_t mode = 0400) {
+    chmod(key_path_.c_str(), mode);
+    return status_of(KeySource::key_file(key_path_).load());
+  }
+  Status load_mounted() { return status_of(KeySource::mounted_key_file(key_path_).load()); }
+};
+
+TEST_F(KeySourceTest, TakesThirtyTwoBytesOrSixtyFourHexDigits) {
+  EXPECT_EQ(KeySource::key_file(key_path_).load()->reveal(), kKey);
+  const Secret expected = parse_key(kHex, "x").value().clone();
+  for (const char *end : {"", "\n"}) {
+    write_all(key_path_, std::string(kHex) + end, 0600);
+    const auto key = KeySource::key_file(key_path_).load();
+    ASSERT_TRUE(key);
+    EXPECT_TRUE(key->equals(expected));
+    EXPECT_EQ(key->bytes()[10], 0xaa);
+  }
+}
+
+TEST_F(KeySourceTest, AnythingElseInTheFileIsNoKey) {
+  const std::string hex(kHex);
+  for (const std::string &text : {std::string(), std::string(31, 'k'), std::string(33, 'k'), hex + "\r\n", hex + "\n\n",
+                                  hex.substr(1), hex.substr(1) + "g", hex.substr(1) + "\n", hex + hex, " " + hex}) {
+    write_all(key_path_, text, 0600);
+    const auto key = KeySource::key_file(key_path_).load();
+    ASSERT_EQ(status_of(key), Status::VaultWrongKey) << text.size();
+    EXPECT_NE(key.error().message.find(key_path_), std::string::npos);
+    EXPECT_TRUE(text.empty() || key.error().message.find(text.substr(0, 16)) == std::string::npos);
+  }
+}
+
+TEST_F(KeySourceTest, AMissingFileLocksAndSaysHowToMakeOne) {
+  unlink(key_path_.c_str());
+  const auto key = KeySource::key_file(key_path_).load();
+  ASSERT_EQ(status_of(key), Status::VaultLocked);
+  EXPECT_NE(key.error().message.find(key_path_ + " does not exist"), std::string::npos) << key.error().message;
+  EXPECT_NE(key.error().message.find("head -c 32 /dev/urandom"), std::string::npos);
+}
+
+TEST_F(KeySourceTest, OnlyTheOwnerMayHaveAccessToAKeyFile) {
+  for (const mode_t mode : {0400, 0600}) EXPECT_EQ(load(mode), Status::Ok) << mode;
+  for (const mode_t mode : {0440, 0404, 0620, 0644, 0700, 04400, 0777})
+    EXPECT_EQ(load(mode), Status::VaultPermissions) << mode;
+}
+
+TEST_F(KeySourceTest, RefusesAForeignOwner) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root to give a file away";
+  ASSERT_EQ(chown(key_path_.c_str(), 65534, 0), 0);
+  EXPECT_EQ(load(), Status::VaultPermissions);
+  EXPECT_EQ(load_mounted(), Status::VaultPermissions);
+}
+
+TEST_F(KeySourceTest, RefusesLinksDirectoriesAndPipes) {
+  const std::string other = directory_ + "/other";
+  ASSERT_EQ(symlink(key_path_.c_str(), other.c_str()), 0);
+  EXPECT_EQ(status_of(KeySource::key_file(other).load()), Status::VaultPermissions);
+  EXPECT_EQ(status_of(KeySource::key_file(directory_).load()), Status::VaultPermissions);
+  const std::string pipe = directory_ + "/pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0400), 0);
+  EXPECT_EQ(status_of(KeySource::key_file(pipe).load()), Status::VaultPermissions);
+}
+
+TEST_F(KeySourceTest, AMountedFileMayBeALinkAndReadableByAnOwnGroup) {
+  const std::string link = directory_ + "/link";
+  ASSERT_EQ(symlink(key_path_.c_str(), link.c_str()), 0);
+  ASSERT_EQ(chmod(key_path_.c_str(), 0440), 0);
+  EXPECT_TRUE(KeySource::mounted_key_file(link).load());
+  for (const mode_t mode : {0444, 0460, 0404, 0402}) {
+    chmod(key_path_.c_str(), mode);
+    EXPECT_EQ(load_mounted(), Status::VaultPermissions) << mode;
+  }
+  if (geteuid() != 0) return;
+  ASSERT_EQ(chmod(key_path_.c_str(), 0440), 0);
+  ASSERT_EQ(chown(key_path_.c_str(), 0, 65534), 0);
+  EXPECT_EQ(load_mounted(), Status::VaultPermissions);
+}
+
+TEST_F(KeySourceTest, ConfigNamesKeyFiles) {
+  const auto plain = KeySource::from_json({{"key_file", "/a/b"}}, "/vault/unlock/0");
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->kind(), KeySource::Kind::KeyFile);
+  EXPECT_EQ(plain->path(), "/a/b");
+  const auto mounted = KeySource::from_json({{"key_file", "/a/b"}, {"mounted", true}}, "/vault/unlock/0");
+  ASSERT_TRUE(mounted);
+  EXPECT_EQ(mounted->describe(), (Json{{"kind", "key_file"}, {"path", "/a/b"}, {"mounted", true}}));
+}
+
+TEST_F(KeySourceTest, ConfigErrorsNameThePlace) {
+  const std::pair<Json, std::string> cases[] = {
+      {"text", "/vault/unlock/3"},
+      {Json::object(), "/vault/unlock/3"},
+      {{{"key_file", 7}}, "/vault/unlock/3/key_file"},
+      {{{"key_file", "relative"}}, "/vault/unlock/3/key_file"},
+      {{{"key_file", "/a"}, {"mounted", "yes"}}, "/vault/unlock/3/mounted"},
+      {{{"key_file", "/a"}, {"exec", "/b"}}, "/vault/unlock/3/exec"},
+      {{{"key_file", "/a"}, {"x/y", 1}}, "/vault/unlock/3/x~1y"},
+  };
+  for (const auto &[json, pointer] : cases) {
+    const auto source = KeySource::from_json(json, "/vault/unlock/3");
+    ASSERT_EQ(status_of(source), Status::InvalidArgument) << json;
+    EXPECT_EQ(source.error().pointer, pointer);
+  }
+}
+
+TEST_F(KeySourceTest, KindsOfLaterVersionsAreNotSupported) {
+  for (const char *kind : {"systemd_credential", "exec", "environment", "prompt"}) {
+    const auto source = KeySource::from_json({{kind, "x"}}, "/vault/unlock/0");
+    ASSERT_EQ(status_of(source), Status::NotSupported) << kind;
+    EXPECT_EQ(source.error().pointer, std::string("/vault/unlock/0/") + kind);
+  }
+}
+
+}  // namespace
+}  // namespace cordon::vault
