@@ -115,7 +115,12 @@ TEST_F(FailureTest, ProxyThatRefuses_IsNamedWithItsStatus) {
 
 TEST_F(FailureTest, ClosedDuringTheHandshake_IsTheNetworks) {
   TlsServer server(
-      ca.issue(), [](Connection &connection) { connection.reset(); }, TlsServer::Start::Raw);
+      ca.issue(),
+      [](Connection &connection) {
+        connection.wait_for_bytes();
+        connection.reset();
+      },
+      TlsServer::Start::Raw);
   expect(send(post(server.url())), Status::Network, false, host(server), "handshake", true);
 }
 

@@ -241,6 +241,11 @@ void TlsServer::Connection::answer(int status, std::string_view body, std::strin
   write(fmt::format("HTTP/1.1 {} Status\r\nContent-Length: {}\r\n{}\r\n{}", status, body.size(), more_headers, body));
 }
 
+void TlsServer::Connection::wait_for_bytes() {
+  char ignored[1];
+  recv(fd_, ignored, sizeof ignored, MSG_PEEK);
+}
+
 void TlsServer::Connection::stall() {
   char ignored[4096];
   while (recv(fd_, ignored, sizeof ignored, 0) > 0) {

@@ -70,6 +70,7 @@ class TlsServer {
     void write(std::string_view bytes);
     void write_plain(std::string_view bytes);  ///< past TLS
     void answer(int status, std::string_view body, std::string_view more_headers = {});
+    void wait_for_bytes();  ///< of whatever kind, past TLS
     /// Waits until the peer closes or the server ends.
     void stall();
     void reset();  ///< RST instead of FIN
