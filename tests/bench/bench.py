@@ -176,27 +176,30 @@ class Bench:
         self.rows = []
         self.failed = False
 
-    def write_config(self, name, origin, ca_file, tenant, client, secret):
-        """A config file of its own state directory and vault, the secret already stored."""
+    def write_config(self, name, tenants, http, secret_name, secret):
+        """A config file with a state directory and a vault of its own, the secret already stored."""
         home = self.folder / name
         home.mkdir(mode=0o700)
+        (home / "state").mkdir(mode=0o700)
         key = home / "vault.key"
         key.touch(mode=0o600)
         key.write_text(secrets.token_hex(32))
-        (home / "state").mkdir(mode=0o700)
         config = {
             "state_dir": str(home / "state"),
-            "vault": {"file": str(home / "credentials.cordon"), "unlock": [{"key_file": str(key)}]},
-            "tenants": {"bench": {
-                "tenant_id": tenant, "client_id": client,
-                "cloud": {"api": origin, "login": origin, "audience": "https://api.securitycenter.microsoft.com"},
-                "credential": {"kind": "client_secret", "secret_name": "bench"}}},
-            "http": {"ca_file": str(ca_file)}, "quota": UNLIMITED,
+            "vault": {"file": str(home / "state/credentials.cordon"), "unlock": [{"key_file": str(key)}]},
+            "quota": UNLIMITED, "http": http, **tenants,
         }
         file = home / "config.json"
         file.write_text(json.dumps(config))
-        run(self.programs / "ours", self.library, file, "secret", "bench", input=secret, text=True)
+        run(self.programs / "ours", self.library, file, "secret", secret_name, input=secret, text=True)
         return file
+
+    def config_for(self, name, ready):
+        """The client config that the emulator proposes, in a place of its own and without a quota."""
+        proposed = ready["config"]
+        tenants = {key: proposed[key] for key in ("tenant_defaults", "default_tenant", "tenants")}
+        credential = proposed["tenants"][proposed["default_tenant"]]["credential"]
+        return self.write_config(name, tenants, proposed["http"], credential["secret_name"], ready["client_secret"])
 
     def ours(self, config, *words):
         return [self.programs / "ours", self.library, config, *words]
@@ -238,7 +241,11 @@ class Bench:
         origin, ca_file = start_nginx(stack, folder)
         far = f"https://127.0.0.1:{start_relay(stack, self.build, origin.rsplit(':', 1)[1], 50)}"
         for label, server, rounds, count in (("read, warm", origin, 15, 200), ("read, warm, 50 ms away", far, 6, 8)):
-            config = self.write_config("read" + server[-5:], server, ca_file, TENANT, CLIENT, "s3cret")
+            cloud = {"api": server, "login": server, "audience": "https://api.securitycenter.microsoft.com"}
+            tenants = {"tenants": {"bench": {
+                "tenant_id": TENANT, "client_id": CLIENT, "cloud": cloud,
+                "credential": {"kind": "client_secret", "secret_name": "bench"}}}}
+            config = self.write_config(f"read{rounds}", tenants, {"ca_file": str(ca_file)}, "bench", "s3cret")
             with contextlib.ExitStack() as programs:
                 peer = Program(programs, "peer_read", self.programs / "peer_read", f"{server}/api/machines/{MACHINE}",
                                ca_file, "bench." + "x" * 1400)
@@ -257,8 +264,7 @@ class Bench:
         def some(name, count):
             return self.machines_file(name, [next(machines) for _ in range(count)])
 
-        config = self.write_config("act", ready["url"], ready["ca_file"], ready["tenant_id"], ready["client_id"],
-                                   ready["client_secret"])
+        config = self.config_for("act", ready)
         token = self.token(ready)
         peer_command = [self.programs / "peer_action", ready["url"], token, ready["ca_file"]]
         with contextlib.ExitStack() as programs:
@@ -312,8 +318,7 @@ class Bench:
         ready = start_emulator(stack, self.build, self.folder / "crowd", sum(sizes) + 100)
         machines = iter(ready["machines"])
         for count in sizes:
-            config = self.write_config(f"pending{count}", ready["url"], ready["ca_file"], ready["tenant_id"],
-                                       ready["client_id"], ready["client_secret"])
+            config = self.config_for(f"pending{count}", ready)
             file = self.machines_file(f"pending{count}.ids", [next(machines) for _ in range(count)])
             start = time.monotonic()
             done = run(*self.ours(config, "pending", file, count), stdout=subprocess.PIPE, text=True, timeout=300)
