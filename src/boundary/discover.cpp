@@ -1,3 +1,4 @@
+#include "base/version.hpp"
 #include "boundary/guard.hpp"
 
 using namespace cordon;
@@ -9,7 +10,7 @@ uint32_t cordon_abi_version(void) {
 }
 
 const char *cordon_version(void) {
-  return "1.0.0";
+  return cordon::kVersion;
 }
 
 // embed_text ends every text with a NUL.

@@ -19,16 +19,14 @@ struct Scheduler::Root {
     std::suspend_never initial_suspend() const noexcept { return {}; }
     std::suspend_never final_suspend() const noexcept { return {}; }
     void return_void() const noexcept {}
-    void unhandled_exception() const noexcept {
-      scheduler.on_exception_(std::current_exception());
-    }
+    void unhandled_exception() const noexcept { scheduler.on_exception_(std::current_exception()); }
     Scheduler &scheduler;
   };
 };
 
 Scheduler::Scheduler(const Clock &clock) : clock_(clock) {}
 
-Scheduler::~Scheduler() {
+void Scheduler::drop_tasks() {
   while (RootFrame *root = roots_.pop_front()) root->handle.destroy();
 }
 

@@ -23,8 +23,7 @@ using TimerId = std::pair<BootTime, std::uint64_t>;
 class Scheduler {
  public:
   explicit Scheduler(const Clock &clock);
-  /// Destroys the frames of all coroutines that were spawned and have not ended.
-  ~Scheduler();
+  ~Scheduler() { drop_tasks(); }
   Scheduler(const Scheduler &) = delete;
   Scheduler &operator=(const Scheduler &) = delete;
 
@@ -35,6 +34,8 @@ class Scheduler {
 
   /// Starts `task` at once and owns it until it ends. An exception that leaves it goes to on_exception.
   void spawn(Task<void> task);
+  /// Destroys the frames of all tasks that were spawned and have not ended, while what they refer to still exists.
+  void drop_tasks();
   /// Gets what a spawned task threw. A scheduler that lives in a host's process needs one: without it the process ends.
   void set_on_exception(std::function<void(std::exception_ptr)> handler) { on_exception_ = std::move(handler); }
 

@@ -17,9 +17,9 @@ struct Answer {
   std::string document;
 };
 
-/// One client of the library: everything behind a `cordon_client` handle. boundary/ owns it through a shared_ptr, so that
-/// a call under way keeps it alive. JSON comes as text, exactly as the host gave it; an absent text is nullptr-like
-/// (data() == nullptr). All functions are [any-thread]; those with a time-out block.
+/// One client of the library: everything behind a `cordon_client` handle. boundary/ owns it through a shared_ptr, so
+/// that a call under way keeps it alive. JSON comes as text, exactly as the host gave it; an absent text is
+/// nullptr-like (data() == nullptr). All functions are [any-thread]; those with a time-out block.
 class Client {
  public:
   /// `config_json` absent: $CORDON_CONFIG, then /etc/cordon/cordon.json.

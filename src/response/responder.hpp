@@ -43,9 +43,12 @@ class Responder {
   /// have been sent, follows what the service holds. Once, when the ledger has its key.
   loop::Task<Result<void>> recover();
 
-  /// Cancels what has not been sent and refuses new requests; `idle` says when nothing is on the wire any more.
+  /// Requests of the tenant that the service holds and whose end is not known.
+  std::int64_t in_flight(const std::string &tenant) const { return book_.in_flight(tenant); }
+  /// Cancels what has not been sent and refuses new requests.
   void stop_sending();
-  bool idle() const { return submission_.sending() == 0; }
+  /// Idle when nothing is on the wire any more.
+  loop::Activity &sending() { return submission_.sending(); }
   /// Drops the transfers that are left (their outcome becomes unknown) and every wait.
   void end();
 

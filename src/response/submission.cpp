@@ -99,6 +99,7 @@ loop::Task<void> Submission::run(LivePtr live, std::unique_ptr<DeviceTurns::Turn
     co_await not_sent(live, std::move(error));
     co_return;
   }
+  const loop::Activity::Mark mark(sending_);
   Result<void> decided = co_await attempt_until_decided(live, slot);
   if (!decided) co_await not_sent(live, std::move(decided.error()));
 }
@@ -151,16 +152,24 @@ loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::in
         const BootTime again = seams_.scheduler.now() + backoff.next();
         if (live->sending.reason() || !result.error.retryable || last || again >= live->row.deadline)
           co_return fail(std::move(result.error));
-        end_slot(seams_, slot, exchange);
+        co_await back_to_queue(live, slot, ended);
         Result<void> slept = co_await loop::sleep_until(again, live->sending);
         if (!slept) co_return fail(live->sending.error("waiting to connect again: " + result.error.message));
         slot = 0;
         continue;
       }
     }
-    end_slot(seams_, slot, exchange);
+    co_await back_to_queue(live, slot, ended);
     slot = 0;
   }
+}
+
+/// The attempt came to nothing at the service: the request waits again, and may be taken back again.
+loop::Task<void> Submission::back_to_queue(LivePtr live, std::int64_t slot, BootTime ended) {
+  live->bytes_left = false;
+  RequestRow row = live->row;
+  set_state(row, State::Queued, seams_.scheduler.clock().utc());
+  co_await decide(live, std::move(row), slot, ended);
 }
 
 loop::Task<Result<std::int64_t>> Submission::take_slot(LivePtr live) {
@@ -193,9 +202,7 @@ loop::Task<http::Exchange> Submission::post(LivePtr live, const Secret &bearer) 
     if (!live->bytes_left) wire.cancel(*live->sending.reason());
   });
   if (live->sending.reason()) wire.cancel(*live->sending.reason());
-  ++sending_;
   http::Exchange exchange = co_await seams_.transport.send(request, wire);
-  --sending_;
   live->bytes_left = exchange.sent;
   note_service_date(*live, exchange);
   co_return exchange;

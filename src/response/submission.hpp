@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "loop/activity.hpp"
 #include "response/match.hpp"
 
 namespace cordon::response {
@@ -44,7 +45,13 @@ std::string device_key(const ledger::RequestRow &row);
 class Submission {
  public:
   Submission(Seams &seams, const Timing &timing, Book &book, Reader &reader, loop::Scope &life)
-      : seams_(seams), timing_(timing), book_(book), reader_(reader), life_(life), turns_(seams.scheduler) {}
+      : seams_(seams),
+        timing_(timing),
+        book_(book),
+        reader_(reader),
+        life_(life),
+        turns_(seams.scheduler),
+        sending_(seams.scheduler) {}
 
   /// The place of a new request in its device's line.
   std::unique_ptr<DeviceTurns::Turn> turn(const ledger::RequestRow &row);
@@ -55,13 +62,14 @@ class Submission {
 
   /// True when a token is at hand and nobody waits for the quota.
   bool may_send_at_once(const Tenant &tenant, const defender::Operation &operation) const;
-  /// Requests whose bytes may be on their way.
-  int sending() const { return sending_; }
+  /// Attempts on the wire, with the recording of what became of them.
+  loop::Activity &sending() { return sending_; }
 
  private:
   loop::Task<void> run(LivePtr live, std::unique_ptr<DeviceTurns::Turn> turn, std::int64_t slot);
   loop::Task<Result<void>> attempt_until_decided(LivePtr live, std::int64_t slot);
   loop::Task<Result<std::int64_t>> take_slot(LivePtr live);
+  loop::Task<void> back_to_queue(LivePtr live, std::int64_t slot, BootTime ended);
   loop::Task<http::Exchange> post(LivePtr live, const Secret &bearer);
   loop::Task<void> accepted(LivePtr live, defender::PostResult result, std::int64_t slot, BootTime ended);
   loop::Task<void> conflict(LivePtr live, defender::PostResult result, std::int64_t slot, BootTime ended);
@@ -82,7 +90,7 @@ class Submission {
   loop::Scope &life_;  // of the whole client: looks go on until it ends
   DeviceTurns turns_;
   std::map<std::string, UtcTicks> service_dates_;  // by tenant: the newest Date that was seen
-  int sending_ = 0;
+  loop::Activity sending_;
 };
 
 /// The closure part that takes a slot for `row` and marks it as sending; shared by the quick way and the slow one.

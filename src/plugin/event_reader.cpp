@@ -1,0 +1,104 @@
+#include "plugin/event_reader.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace cordon::plugin {
+
+ReadySignal::~ReadySignal() {
+  if (read_end_ >= 0) ::close(read_end_);
+  if (write_end_ >= 0) ::close(write_end_);
+}
+
+Result<int> ReadySignal::duplicate() {
+  // A pipe and not an eventfd: Node refuses to watch the latter.
+  if (read_end_ < 0) {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0)
+      return fail(Status::Internal, fmt::format("no descriptor for events: {}", std::strerror(errno)));
+    read_end_ = ends[0];
+    write_end_ = ends[1];
+  }
+  const int copy = ::fcntl(read_end_, F_DUPFD_CLOEXEC, 3);
+  if (copy < 0) return fail(Status::Internal, fmt::format("no descriptor for events: {}", std::strerror(errno)));
+  return copy;
+}
+
+void ReadySignal::set(bool readable) {
+  if (read_end_ < 0) return;
+  int pending = 0;
+  if (::ioctl(read_end_, FIONREAD, &pending) != 0) return;
+  if (readable == (pending > 0)) return;
+  char byte = 1;
+  if (readable) {
+    (void)!::write(write_end_, &byte, 1);
+  } else {
+    while (::read(read_end_, &byte, 1) > 0) {
+    }
+  }
+}
+
+Json event_of(const ledger::JournalRecord &record) {
+  const Json action = record.body.value("action", Json(nullptr));
+  Json event = {{"cursor", record.sequence},
+                {"kind", record.kind},
+                {"at", record.at.str()},
+                {"request_id", text_or_null(record.request.str())},
+                {"tenant", text_or_null(record.tenant)},
+                {"action", action}};
+  for (const char *member : {"action_id", "operation", "machine_id", "state", "actor"})
+    event[member] = action.is_object() ? action.value(member, Json(nullptr)) : Json(nullptr);
+  if (action.is_object()) {
+    event["labels"] = action.value("labels", Json::object());
+    event["message"] = action.value("error_text", Json(nullptr));
+  } else {
+    event["details"] = record.body;
+  }
+  return event;
+}
+
+loop::Task<Result<std::optional<Json>>> EventReader::next(std::optional<std::int64_t> after, bool own_only, bool wait,
+                                                          loop::Scope &scope) {
+  ledger::EventFilter filter;
+  if (own_only) filter.owner = ledger_.owner();
+  const std::int64_t cursor = after.value_or(last_read_);
+  while (true) {
+    const std::int64_t seen = newest_;
+    const auto read = [cursor, filter](ledger::Tx &tx) { return tx.events_after(cursor, filter, 1); };
+    Result<std::vector<ledger::JournalRecord>> records = co_await ledger_.run(ledger::Durability::Read, read);
+    if (!records) co_return fail(std::move(records.error()));
+    if (!records->empty()) {
+      last_read_ = records->front().sequence;
+      update_signal();
+      co_return std::optional<Json>(event_of(records->front()));
+    }
+    last_read_ = std::max(last_read_, seen);
+    update_signal();
+    if (!wait) co_return std::optional<Json>();
+    if (newest_ > seen) continue;
+    Result<void> waited = co_await appended_.wait(scope);
+    if (waited) continue;
+    if (scope.reason() == Status::Deadline) co_return std::optional<Json>();
+    co_return fail(std::move(waited.error()));
+  }
+}
+
+void EventReader::on_append(std::int64_t sequence) {
+  newest_ = std::max(newest_, sequence);
+  update_signal();
+  appended_.notify_all();
+}
+
+Result<int> EventReader::descriptor() {
+  Result<int> copy = signal_.duplicate();
+  update_signal();
+  return copy;
+}
+
+}  // namespace cordon::plugin

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "ledger/ledger.hpp"
+#include "loop/wait.hpp"
+
+namespace cordon::plugin {
+
+/// A pipe that is readable while there is something to read; level, not count. Whoever holds a duplicate may read from
+/// it without harm. [loop]
+class ReadySignal {
+ public:
+  ReadySignal() = default;
+  ~ReadySignal();
+  ReadySignal(const ReadySignal &) = delete;
+  ReadySignal &operator=(const ReadySignal &) = delete;
+
+  /// A fresh close-on-exec duplicate of the read end, owned by the caller.
+  Result<int> duplicate();
+  void set(bool readable);
+
+ private:
+  int read_end_ = -1;
+  int write_end_ = -1;
+};
+
+/// Reads the journal as events, by cursor; consumes nothing. [loop]
+class EventReader {
+ public:
+  EventReader(loop::Scheduler &scheduler, ledger::Ledger &ledger) : ledger_(ledger), appended_(scheduler) {}
+
+  /// `own_only`: records of this client. Waits until there is one or the scope ends: then nullopt. Without a cursor it
+  /// goes on behind the last event that was read.
+  loop::Task<Result<std::optional<Json>>> next(std::optional<std::int64_t> after, bool own_only, bool wait,
+                                               loop::Scope &scope);
+  /// The journal has grown to `sequence`.
+  void on_append(std::int64_t sequence);
+  Result<int> descriptor();
+
+ private:
+  void update_signal() { signal_.set(newest_ > last_read_); }
+
+  ledger::Ledger &ledger_;
+  loop::Event appended_;
+  ReadySignal signal_;
+  std::int64_t newest_ = 0;
+  std::int64_t last_read_ = 0;
+};
+
+/// The event document of a record (plugin_manifest/schemas/event.schema.json).
+Json event_of(const ledger::JournalRecord &record);
+
+}  // namespace cordon::plugin

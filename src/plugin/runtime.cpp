@@ -1,0 +1,221 @@
+#include "plugin/runtime.hpp"
+
+#include <fmt/format.h>
+
+#include "embedded/plugin_manifest.hpp"
+#include "identity/credential.hpp"
+#include "plugin/runtime_call.hpp"
+
+namespace cordon::plugin {
+namespace {
+
+/// Members whose change needs a new client: what is open under them can't be moved.
+constexpr const char *kFixedMembers[] = {"state_dir", "vault",     "http", "quota_scope",
+                                         "track",     "reconcile", "log",  "recover"};
+
+}  // namespace
+
+std::string_view manifest() {
+  return embedded::plugin_manifest;
+}
+
+Result<std::shared_ptr<Client>> Client::open(std::string_view config_json) {
+  Result<Config> config = Config::read(config_json);
+  if (!config) return fail(std::move(config.error()));
+  auto clock = std::make_unique<SystemClock>();
+  auto random = std::make_unique<SystemRandom>();
+  auto log = Log::open(config->log, *clock);
+  if (!log) return fail(std::move(log.error()));
+  auto vault = vault::Vault::open(config->vault, *random, *clock);
+  if (!vault) return fail(std::move(vault.error()));
+  auto ledger = ledger::Ledger::open(config->state_dir, *clock, *random);
+  if (!ledger) return fail(std::move(ledger.error()));
+  const bool recover = config->recover;
+  auto runtime = std::make_shared<Runtime>(std::move(*config), std::move(*log), std::move(clock), std::move(random),
+                                           std::move(*vault), std::move(*ledger));
+  if (auto attached = runtime->attach_ledger_key(); !attached) return fail(std::move(attached.error()));
+  if (recover) runtime->start();
+  return runtime;
+}
+
+Runtime::Runtime(Config config, std::unique_ptr<Log> log, std::unique_ptr<SystemClock> clock,
+                 std::unique_ptr<SystemRandom> random, std::unique_ptr<vault::Vault> vault,
+                 std::unique_ptr<ledger::Ledger> ledger)
+    : clock_(std::move(clock)),
+      log_(std::move(log)),
+      random_(std::move(random)),
+      vault_(std::move(vault)),
+      ledger_(std::move(ledger)),
+      open_ledger_(*ledger_),
+      loop_(*clock_),
+      transport_(loop_, config.http),
+      events_(loop_.scheduler(), *ledger_),
+      seams_(loop_.scheduler(), transport_, *ledger_, *random_, *log_, defender::Catalogue::instance()),
+      config_(std::move(config)),
+      responder_(seams_, config_.timing, [this](const std::string &name) { return tenant_named(name); }),
+      calls_(loop_.scheduler()) {
+  loop_.set_on_exception([this](const std::exception_ptr &) {
+    log_->write(LogLevel::Error, "a background task broke a promise and was dropped");
+  });
+  ledger_->attach(loop_.scheduler());
+  ledger_->set_on_append([this](std::int64_t sequence) { events_.on_append(sequence); });
+  build_tenants();
+}
+
+Runtime::~Runtime() {
+  (void)shutdown(0);
+  stop_threads();
+  loop_.scheduler().drop_tasks();
+}
+
+void Runtime::build_tenants() {
+  std::map<std::string, std::shared_ptr<response::Tenant>> built;
+  for (auto &[name, tenant_config] : config_.tenants) {
+    if (tenant_config.broken) continue;
+    auto tenant = std::make_shared<response::Tenant>();
+    tenant->name = name;
+    tenant->tenant_id = tenant_config.tenant_id;
+    tenant->client_id = tenant_config.client_id;
+    tenant->cloud = tenant_config.cloud;
+    tenant->quota = tenant_config.quota;
+    tenant->one_quota = config_.one_quota;
+    identity::Applicant applicant(name, tenant->tenant_id, tenant->client_id, tenant->cloud.login,
+                                  tenant->cloud.audience);
+    auto source = identity::make_token_source(tenant_config.credential, tenant_config.pointer + "/credential",
+                                              std::move(applicant), transport_,
+                                              [this](const std::string &secret) { return vault_->get(secret); });
+    if (!source) {
+      tenant_config.broken = std::move(source.error());
+      continue;
+    }
+    tenant->tokens = std::make_shared<identity::TokenCache>(loop_.scheduler(), std::move(*source));
+    built.emplace(name, std::move(tenant));
+  }
+  tenants_ = std::move(built);
+}
+
+std::shared_ptr<response::Tenant> Runtime::tenant_named(const std::string &name) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = tenants_.find(name);
+  return it == tenants_.end() ? nullptr : it->second;
+}
+
+Result<std::shared_ptr<response::Tenant>> Runtime::tenant_of(const std::string &named) const {
+  const std::lock_guard lock(mutex_);
+  Result<std::string> name = config_.resolve(named);
+  if (!name) return fail(std::move(name.error()));
+  return tenants_.at(*name);
+}
+
+Result<void> Runtime::attach_ledger_key() {
+  if (!ledger_->has_key()) {
+    const bool kept_in_file = config_.vault.absent || !config_.vault.file;
+    if (kept_in_file) {
+      if (auto used = ledger_->use_key(std::nullopt, "file"); !used) return used;
+    } else if (vault_->durable()) {
+      auto wrapping_key = vault_->derive("ledger key", {});
+      if (!wrapping_key) return fail(std::move(wrapping_key.error()));
+      if (auto used = ledger_->use_key(std::move(*wrapping_key), vault_->vault_id()); !used) return used;
+    } else {
+      return {};
+    }
+    if (const std::string damage = ledger_->damage(); !damage.empty())
+      log_->write(LogLevel::Error, "the journal is damaged", {{"damage", std::string_view(damage)}});
+  }
+  const std::lock_guard lock(mutex_);
+  if (started_ && accepting_) loop_.scheduler().post([this] { loop_.scheduler().spawn(recover()); });
+  return {};
+}
+
+void Runtime::start_locked() {
+  if (started_) return;
+  started_ = true;
+  loop_.start();
+  loop_.scheduler().post([this] { loop_.scheduler().spawn(recover()); });
+}
+
+loop::Task<void> Runtime::recover() {
+  if (recovered_ || !ledger_->has_key()) co_return;
+  recovered_ = true;
+  Result<void> recovered = co_await responder_.recover();
+  if (!recovered)
+    log_->write(LogLevel::Error, "unfinished requests could not be taken over",
+                {{"reason", std::string_view(recovered.error().message)}});
+}
+
+Result<void> Runtime::reload(std::string_view config_json) {
+  Result<Config> read = Config::read(config_json);
+  if (!read) return fail(std::move(read.error()));
+  {
+    const std::lock_guard lock(mutex_);
+    for (const char *member : kFixedMembers)
+      if (read->source.value(member, Json()) != config_.source.value(member, Json()))
+        return fail(Error(Status::InvalidArgument,
+                          fmt::format("config at /{}: can't change while the client is open; open a new one", member))
+                        .at(fmt::format("/{}", member)));
+  }
+  auto next = std::make_shared<Config>(std::move(*read));
+  const auto apply = [this, next](loop::Scope &) -> loop::Task<Result<bool>> {
+    std::map<std::string, std::shared_ptr<response::Tenant>> former;  // released after the lock
+    const std::lock_guard lock(mutex_);
+    former = tenants_;
+    const Config before = std::move(config_);
+    config_ = std::move(*next);
+    build_tenants();
+    for (auto &[name, tenant] : tenants_) {  // an unchanged tenant keeps its token
+      const auto old = before.tenants.find(name);
+      if (old != before.tenants.end() && old->second.source == config_.tenants[name].source &&
+          old->second.quota == config_.tenants[name].quota && former.contains(name))
+        tenant = former[name];
+    }
+    co_return true;
+  };
+  Result<bool> applied = run<bool>("", -1, apply);
+  return applied ? Result<void>() : Result<void>(fail(std::move(applied.error())));
+}
+
+Result<void> Runtime::shutdown(std::int32_t timeout_ms) {
+  const std::lock_guard only_one(shutdown_mutex_);
+  if (down_) return {};
+  const milliseconds limit = timeout_ms < 0 ? config_timeout() : milliseconds(timeout_ms);
+  bool started = false;
+  {
+    const std::lock_guard lock(mutex_);
+    accepting_ = false;
+    started = started_;
+  }
+  if (started) {
+    std::binary_semaphore done{0};
+    const BootTime deadline = clock_->now() + limit;
+    loop_.scheduler().post([this, deadline, &done] { loop_.scheduler().spawn(drain(deadline, done)); });
+    done.acquire();
+  }
+  stop_threads();
+  down_ = true;
+  return {};
+}
+
+/// Takes back what was not sent, wakes whoever waits, gives transfers until the deadline, then drops them.
+loop::Task<void> Runtime::drain(BootTime deadline, std::binary_semaphore &done) {
+  ending_ = true;
+  responder_.stop_sending();
+  for (loop::Scope *scope : scopes_) scope->cancel(Status::ShuttingDown);
+  {
+    loop::Scope patient(loop_.scheduler(), deadline);
+    Result<void> idle = co_await responder_.sending().wait_idle(patient);
+    if (!idle)
+      log_->write(LogLevel::Warning, "transfers were dropped at the end; their outcome is looked for next time");
+  }
+  responder_.end();
+  loop::Scope no_limit(loop_.scheduler());
+  (void)co_await responder_.sending().wait_idle(no_limit);
+  (void)co_await calls_.wait_idle(no_limit);
+  done.release();
+}
+
+void Runtime::stop_threads() {
+  ledger_->stop();  // first: its closures refer to frames of the loop
+  loop_.stop();
+}
+
+}  // namespace cordon::plugin

@@ -1,0 +1,132 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <semaphore>
+#include <set>
+#include <string>
+
+#include "http/curl_transport.hpp"
+#include "loop/activity.hpp"
+#include "loop/curl_loop.hpp"
+#include "plugin/client.hpp"
+#include "plugin/config.hpp"
+#include "plugin/event_reader.hpp"
+#include "plugin/open_ledgers.hpp"
+#include "response/responder.hpp"
+
+namespace cordon::plugin {
+
+/// The composition root: owns every part of one client and carries calls from the host's threads to the loop and back.
+class Runtime final : public Client {
+ public:
+  Runtime(Config config, std::unique_ptr<Log> log, std::unique_ptr<SystemClock> clock,
+          std::unique_ptr<SystemRandom> random, std::unique_ptr<vault::Vault> vault,
+          std::unique_ptr<ledger::Ledger> ledger);
+  ~Runtime() override;
+
+  Result<void> reload(std::string_view config_json) override;
+  Result<void> shutdown(std::int32_t timeout_ms) override;
+  Result<Answer> restrict_code_execution(std::string_view machine_id, std::string_view comment,
+                                         std::string_view options_json, std::int32_t timeout_ms) override;
+  Result<Answer> stop_and_quarantine(std::string_view machine_id, std::string_view sha1, std::string_view comment,
+                                     std::string_view options_json, std::int32_t timeout_ms) override;
+  Result<Answer> poll_action(std::string_view id, std::string_view options_json, std::int32_t wait_ms) override;
+  Result<Answer> call(std::string_view operation, std::string_view request_json, std::int32_t timeout_ms) override;
+  Result<Answer> submit(std::string_view operation, std::string_view request_json) override;
+  Result<Answer> next_event(std::string_view options_json, std::int32_t wait_ms) override;
+  Result<int> event_fd() override;
+  Result<void> withdraw(std::string_view request_id) override;
+  Result<void> interrupt(std::string_view call_id) override;
+  Result<void> vault_unlock(std::string_view kind, std::string_view secret) override;
+  Result<void> secret_set(std::string_view name, std::string_view value) override;
+  Result<void> secret_remove(std::string_view name) override;
+  Result<Answer> vault_status() override;
+  Result<void> vault_rekey(std::string_view options_json, std::string_view new_secret,
+                           std::int32_t timeout_ms) override;
+
+  /// Gives the ledger its key as soon as there is one: from the vault, or from the ledger's own file without a vault.
+  /// Not having one yet is no error.
+  Result<void> attach_ledger_key();
+  /// Starts the loop, and recovery when the ledger has its key. Idempotent.
+  void start() {
+    const std::lock_guard lock(mutex_);
+    start_locked();
+  }
+
+ private:
+  using Outcome = response::Outcome;
+  template <class T>
+  using Work = std::function<loop::Task<Result<T>>(loop::Scope &)>;
+
+  /// Runs `work` on the loop and blocks until it is done. `timeout_ms` −1: the configured default.
+  template <class T>
+  Result<T> run(const std::string &call_id, std::int32_t timeout_ms, Work<T> work);
+  template <class T>
+  struct Call;
+  template <class T>
+  loop::Task<void> serve(Call<T> &call);
+
+  /// A checked request on its way: which operation, for whom.
+  struct Prepared {
+    Prepared() = default;
+    const defender::Operation *operation = nullptr;
+    Json request;
+    response::Options options;
+    std::shared_ptr<response::Tenant> tenant;
+  };
+  Result<Prepared> prepare(std::string_view operation, Json request);
+  Result<Json> typed_request(std::string_view options_json, Json members) const;
+  Result<Answer> perform(Prepared prepared, std::int32_t timeout_ms);
+  Result<Answer> perform_local(const Prepared &prepared, std::int32_t timeout_ms);
+  Answer dry_run(const response::Intent &intent) const;
+
+  loop::Task<Result<Outcome>> list_requests(Json filter);
+  loop::Task<Result<Outcome>> ledger_check();
+  loop::Task<Result<Outcome>> quota_usage(std::shared_ptr<response::Tenant> tenant);
+  loop::Task<Result<Outcome>> health();
+
+  void start_locked();
+  milliseconds config_timeout() const {
+    const std::lock_guard lock(mutex_);
+    return config_.timeout;
+  }
+  loop::Task<void> recover();
+  loop::Task<void> drain(BootTime deadline, std::binary_semaphore &done);
+  Result<std::shared_ptr<response::Tenant>> tenant_of(const std::string &named) const;
+  std::shared_ptr<response::Tenant> tenant_named(const std::string &name) const;
+  void build_tenants();
+  Result<void> journal_vault_change(const char *change, std::string_view name);
+  void stop_threads();
+
+  std::unique_ptr<SystemClock> clock_;
+  std::unique_ptr<Log> log_;
+  std::unique_ptr<SystemRandom> random_;
+  std::unique_ptr<vault::Vault> vault_;
+  std::unique_ptr<ledger::Ledger> ledger_;
+  OpenLedger open_ledger_;
+  loop::CurlLoop loop_;
+  http::CurlTransport transport_;
+  EventReader events_;
+  response::Seams seams_;
+
+  mutable std::mutex mutex_;  ///< guards the members up to the next comment
+  Config config_;
+  std::map<std::string, std::shared_ptr<response::Tenant>> tenants_;
+  bool started_ = false;
+  bool accepting_ = true;
+
+  response::Responder responder_;  // from here on: [loop]
+  loop::Activity calls_;
+  std::map<std::string, loop::Scope *> call_ids_;
+  std::set<loop::Scope *> scopes_;
+  bool recovered_ = false;
+  bool ending_ = false;
+
+  std::mutex shutdown_mutex_;  ///< one shutdown at a time
+  bool down_ = false;
+};
+
+}  // namespace cordon::plugin

@@ -1,0 +1,202 @@
+// The operations of the library itself, events and the vault: nothing here goes to the service.
+
+#include <fmt/format.h>
+
+#include "base/schema.hpp"
+#include "base/version.hpp"
+#include "plugin/runtime_call.hpp"
+
+namespace cordon::plugin {
+namespace {
+
+using ledger::Durability;
+using ledger::RequestRow;
+using ledger::Tx;
+using response::Outcome;
+
+Result<Json> read_event_options(std::string_view options_json) {
+  if (options_json.data() == nullptr) return Json::object();
+  static const JsonSchema schema(Json::parse(R"({"type":"object","additionalProperties":false,"properties":{
+    "after":{"type":"integer","minimum":0},"scope":{"type":"string","enum":["client","all"]},
+    "call_id":{"type":"string","minLength":1,"maxLength":128}}})"));
+  Result<Json> options = parse_json(options_json, "options");
+  if (!options) return options;
+  if (auto valid = schema.validate(*options, "options"); !valid) return fail(std::move(valid.error()));
+  return options;
+}
+
+Json error_or_null(const std::optional<Error> &error) {
+  if (!error) return nullptr;
+  return {{"status", static_cast<std::int32_t>(error->status)},
+          {"name", status_name(error->status)},
+          {"message", error->message},
+          {"pointer", text_or_null(error->pointer)}};
+}
+
+}  // namespace
+
+Result<Answer> Runtime::perform_local(const Prepared &prepared, std::int32_t timeout_ms) {
+  const std::string &name = prepared.operation->name;
+  const Json &request = prepared.request;
+  if (name == "get_request") return poll_action(text_or(request, "request_id"), {}, 0);
+  Work<Outcome> work;
+  if (name == "list_requests") {
+    work = [&](loop::Scope &) { return list_requests(request.value("filter", Json::object())); };
+  } else if (name == "health") {
+    work = [&](loop::Scope &) { return health(); };
+  } else if (name == "ledger_check") {
+    work = [&](loop::Scope &) { return ledger_check(); };
+  } else if (name == "quota") {
+    Result<std::shared_ptr<response::Tenant>> tenant = tenant_of(prepared.options.tenant);
+    if (!tenant) return fail(std::move(tenant.error()));
+    work = [this, tenant = *tenant](loop::Scope &) { return quota_usage(tenant); };
+  } else {
+    return fail(Status::NotSupported, fmt::format("{} is not offered by this version of the library", name));
+  }
+  Result<Outcome> outcome = run<Outcome>(prepared.options.call_id, timeout_ms, std::move(work));
+  if (!outcome) return fail(std::move(outcome.error()));
+  return Answer(outcome->status, dump(outcome->document));
+}
+
+loop::Task<Result<Outcome>> Runtime::list_requests(Json filter) {
+  ledger::RequestQuery query;
+  if (const auto state = ledger::parse_state(text_or(filter, "state"))) query.states = {*state};
+  query.tenant = text_or(filter, "tenant");
+  query.machine = MachineId::trusted(text_or(filter, "machine_id"));
+  if (const auto since = UtcTicks::parse(text_or(filter, "since"))) query.since = *since;
+  for (const auto &[label, value] : filter.value("labels", Json::object()).items())
+    query.labels.emplace_back(label, value.get<std::string>());
+  query.after = RequestId::trusted(text_or(filter, "after_request_id"));
+  query.limit = static_cast<std::size_t>(int_or(filter, "top", 1000));
+  const auto read = [query](Tx &tx) { return tx.requests(query); };
+  Result<std::vector<RequestRow>> rows = co_await ledger_->run(Durability::Read, read);
+  if (!rows) co_return fail(std::move(rows.error()));
+  Json list = Json::array();
+  for (RequestRow &row : *rows) list.push_back(std::move(row.document));
+  Json document = {{"requests", std::move(list)}};
+  co_return Outcome(Status::Ok, std::move(document));
+}
+
+loop::Task<Result<Outcome>> Runtime::ledger_check() {
+  Result<ledger::ChainReport> report = co_await ledger_->verify();
+  if (!report) co_return fail(std::move(report.error()));
+  Json document = {
+      {"intact", report->intact()}, {"records", report->records}, {"damage", text_or_null(report->damage)}};
+  co_return Outcome(Status::Ok, std::move(document));
+}
+
+loop::Task<Result<Outcome>> Runtime::quota_usage(std::shared_ptr<response::Tenant> tenant) {
+  const BootTime now = clock_->now();
+  const auto read = [tenant, now](Tx &tx) -> Result<Json> {
+    Json classes = Json::object();
+    for (const auto &[name, windows] : tenant->quota) {
+      Result<ledger::QuotaUsage> usage = tx.quota_usage(tenant->quota_key(name), windows, now);
+      if (!usage) return fail(std::move(usage.error()));
+      Json entry = {{"windows", Json::array()}, {"open", usage->open}};
+      for (const auto &window : usage->windows)
+        entry["windows"].push_back({{"limit", window.window.limit},
+                                    {"length_ms", window.window.length / milliseconds(1)},
+                                    {"used", window.used}});
+      entry["next_slot_ms"] = usage->again > now ? (usage->again - now) / milliseconds(1) : 0;
+      classes[name] = std::move(entry);
+    }
+    return classes;
+  };
+  Result<Json> classes = co_await ledger_->run(Durability::Read, read);
+  if (!classes) co_return fail(std::move(classes.error()));
+  Json document = {{"tenant", tenant->name}, {"classes", std::move(*classes)}};
+  co_return Outcome(Status::Ok, std::move(document));
+}
+
+loop::Task<Result<Outcome>> Runtime::health() {
+  Json tenants = Json::object();
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto &[name, config] : config_.tenants) {
+      const auto tenant = tenants_.find(name);
+      const std::optional<Error> token_error =
+          tenant == tenants_.end() ? std::nullopt : tenant->second->tokens->last_error();
+      tenants[name] = {{"ok", !config.broken && !token_error},
+                       {"cloud", config.cloud.name},
+                       {"problem", error_or_null(config.broken ? config.broken : token_error)},
+                       {"in_flight", responder_.in_flight(name)}};
+    }
+  }
+  const auto read = [](Tx &tx) { return tx.newest_sequence(); };
+  Result<std::int64_t> newest = co_await ledger_->run(Durability::Read, read);
+  Json document = {{"version", kVersion},
+                   {"vault", vault_->status()},
+                   {"ledger",
+                    {{"ok", newest.has_value() && ledger_->damage().empty()},
+                     {"has_key", ledger_->has_key()},
+                     {"key_in_file", ledger_->key_is_in_file()},
+                     {"newest_record", newest.value_or(0)},
+                     {"problem", newest ? text_or_null(ledger_->damage()) : Json(newest.error().message)}}},
+                   {"memory_locked", SecureMemory::instance().locked()},
+                   {"tenants", std::move(tenants)}};
+  co_return Outcome(Status::Ok, std::move(document));
+}
+
+Result<Answer> Runtime::next_event(std::string_view options_json, std::int32_t wait_ms) {
+  Result<Json> options = read_event_options(options_json);
+  if (!options) return fail(std::move(options.error()));
+  std::optional<std::int64_t> after;
+  if (options->contains("after")) after = int_or(*options, "after", 0);
+  const bool own_only = text_or(*options, "scope", "client") == "client";
+  const bool wait = wait_ms != 0;
+  const Work<std::optional<Json>> work = [&](loop::Scope &scope) { return events_.next(after, own_only, wait, scope); };
+  Result<std::optional<Json>> event = run<std::optional<Json>>(text_or(*options, "call_id"), wait ? wait_ms : -1, work);
+  if (!event) return fail(std::move(event.error()));
+  if (!*event) return Answer(Status::NoEvent, {});
+  return Answer(Status::Ok, dump(**event));
+}
+
+Result<int> Runtime::event_fd() {
+  const Work<int> work = [this](loop::Scope &) -> loop::Task<Result<int>> { co_return events_.descriptor(); };
+  return run<int>("", -1, work);
+}
+
+Result<void> Runtime::vault_unlock(std::string_view kind, std::string_view secret) {
+  if (auto unlocked = vault_->unlock(kind, Secret(secret)); !unlocked) return unlocked;
+  return attach_ledger_key();
+}
+
+Result<void> Runtime::secret_set(std::string_view name, std::string_view value) {
+  if (auto set = vault_->set(name, Secret(value)); !set) return set;
+  if (auto attached = attach_ledger_key(); !attached) return attached;
+  return journal_vault_change("secret_set", name);
+}
+
+Result<void> Runtime::secret_remove(std::string_view name) {
+  if (auto removed = vault_->remove(name); !removed) return removed;
+  return journal_vault_change("secret_removed", name);
+}
+
+/// The change has happened; what is missing if this fails is its record, and the caller is told so.
+Result<void> Runtime::journal_vault_change(const char *change, std::string_view name) {
+  if (!ledger_->has_key()) return {};
+  Json body = {{"change", change}, {"name", std::string(name)}, {"generation", vault_->generation()}};
+  const ledger::Record record("vault", RequestId(), "", std::move(body), clock_->utc());
+  const Work<bool> work = [this, &record](loop::Scope &) -> loop::Task<Result<bool>> {
+    const auto append = [&record](Tx &tx) { return tx.append(record); };
+    Result<std::int64_t> appended = co_await ledger_->run(Durability::Full, append);
+    if (!appended) co_return fail(std::move(appended.error()));
+    co_return true;
+  };
+  Result<bool> done = run<bool>("", -1, work);
+  if (done) return {};
+  done.error().message = "the vault was changed, but the journal could not record it: " + done.error().message;
+  return fail(std::move(done.error()));
+}
+
+Result<Answer> Runtime::vault_status() {
+  return Answer(Status::Ok, dump(vault_->status()));
+}
+
+Result<void> Runtime::vault_rekey(std::string_view options_json, std::string_view new_secret, std::int32_t) {
+  Result<Json> options = options_json.data() == nullptr ? Json::object() : parse_json(options_json, "options");
+  if (!options) return fail(std::move(options.error()));
+  return vault_->rekey(*options, Secret(new_secret));
+}
+
+}  // namespace cordon::plugin
