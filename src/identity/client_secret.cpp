@@ -87,7 +87,7 @@ loop::Task<Result<SharedToken>> ClientSecretSource::fetch(loop::Scope &scope) {
   if (response.status != 200)
     co_return fail(oauth_error(applicant_, response.status, response.secret_body.reveal(),
                                http::parse_retry_after(response.header("Retry-After"), response.header("Date"))));
-  auto answer = parse_token_answer(response.secret_body);
+  auto answer = parse_token_answer(response.secret_body.reveal());
   if (!answer) co_return fail(no_token(applicant_, std::move(answer.error())));
   co_return make_token(std::move(answer->access_token), answer->expires_in_s, asked, asked_utc);
 }

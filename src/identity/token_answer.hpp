@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 #include "base/error.hpp"
@@ -17,12 +16,7 @@ struct TokenAnswer {
   std::int64_t expires_in_s = 0;
 };
 
-/// Takes the secrets out of `body` (they are overwritten there) before a JSON parser sees it: parsers keep copies on
-/// the ordinary heap. Error: INVALID_RESPONSE saying what is missing.
-Result<TokenAnswer> parse_token_answer(Secret &body);
-
-/// The text member `key` of the outermost object, removed from `document`: its bytes become an empty text followed by
-/// blanks. Empty when absent, not a text, or not simply written (a backslash in it).
-Secret take_secret_member(Secret &document, std::string_view key);
+/// Strict, and in guarded memory throughout. Error: INVALID_RESPONSE saying what is missing.
+Result<TokenAnswer> parse_token_answer(std::string_view body);
 
 }  // namespace cordon::identity
