@@ -105,6 +105,9 @@ Result<void> read_quota(const Json &json, QuotaTable &table) {
   return {};
 }
 
+/// The directory's own stream, so that nothing in it repeats the fleet's.
+SeededRandom directory_random(std::uint64_t seed) { return SeededRandom(~seed); }
+
 TenantRecord made_tenant(std::string name, SeededRandom &random) {
   std::string domain = to_lower(name) + ".example";
   return {.name = std::move(name), .tenant_id = random.uuid(), .domain = std::move(domain)};
@@ -189,7 +192,7 @@ std::string_view scenario_schema_text() {
 }
 
 Scenario Scenario::usual(std::uint64_t seed) {
-  SeededRandom random(seed);
+  SeededRandom random = directory_random(seed);
   Scenario scenario;
   scenario.directory.tenants.push_back(made_tenant("contoso", random));
   scenario.directory.apps.push_back(made_app("emulator-app", scenario.directory.tenants.front(), random));
@@ -200,7 +203,7 @@ Result<Scenario> Scenario::read(const Json &json, std::uint64_t seed) {
   const JsonSchema schema(scenario_schema_text());
   if (auto valid = schema.validate(json, "scenario"); !valid) return fail(valid.error());
   Scenario scenario = usual(seed);
-  SeededRandom random(seed + 1);
+  SeededRandom random = directory_random(seed);
   if (auto done = read_directory(json, scenario.directory, random); !done) return fail(done.error());
   if (auto done = read_machines(json, scenario); !done) return fail(done.error());
   for (const Json &entry : member(json, "files")) scenario.files.push_back(read_file_record(entry));
