@@ -10,6 +10,9 @@
 namespace cordon {
 namespace {
 
+constexpr std::size_t kMaxPlaceInMessage = 200;
+constexpr std::size_t kMaxPointer = 4096;
+
 /// Walks a document without building it: finds duplicate keys and excessive depth, and knows where it is.
 class StrictWalk final : public nlohmann::json_sax<Json> {
  public:
@@ -46,8 +49,7 @@ class StrictWalk final : public nlohmann::json_sax<Json> {
   std::string pointer() const {
     std::string out;
     for (const Level &level : levels_) {
-      if (level.is_object && level.key.empty() && level.keys.empty()) break;
-      if (!level.is_object && level.index == 0 && &level == &levels_.back()) break;
+      if (level.is_object && level.keys.empty()) break;
       out += "/" + (level.is_object ? json_pointer_token(level.key) : std::to_string(level.index));
     }
     return out;
@@ -90,11 +92,12 @@ Result<Json> parse_json(std::string_view text, std::string_view what, JsonLimits
     return fail(Status::InvalidArgument,
                 fmt::format("{} has {} bytes; at most {} are accepted", what, text.size(), limits.bytes));
   StrictWalk walk(limits.depth);
-  if (!Json::sax_parse(text, &walk))
-    return fail(
-        Error(Status::InvalidArgument,
-              fmt::format("{} {} {}", what, walk.pointer().empty() ? "" : "at " + walk.pointer(), walk.problem()))
-            .at(walk.pointer()));
+  if (!Json::sax_parse(text, &walk)) {
+    std::string pointer = walk.pointer();
+    const std::string place = pointer.empty() ? "" : fmt::format("at {} ", printable(pointer, kMaxPlaceInMessage));
+    if (pointer.size() > kMaxPointer) pointer.clear();
+    return fail(Error(Status::InvalidArgument, fmt::format("{} {}{}", what, place, walk.problem())).at(pointer));
+  }
   return Json::parse(text);
 }
 

@@ -52,9 +52,12 @@ Log::~Log() {
 void Log::write(LogLevel level, std::string_view text, std::initializer_list<Field> fields) noexcept {
   if (fd_ < 0 || level < level_) return;
   try {
-    Json line = {{"time", clock_->utc().str()}, {"level", level_name(level)}, {"text", text}};
+    Json line = Json::object();
     for (const Field &field : fields)
       std::visit([&](const auto &value) { line[std::string(field.name)] = value; }, field.value);
+    line["time"] = clock_->utc().str();
+    line["level"] = level_name(level);
+    line["text"] = text;
     const std::string out = dump(line) + "\n";
     // One write per line: O_APPEND keeps lines of several processes whole. A log that can't be written is not an error.
     if (::write(fd_, out.data(), out.size()) < 0) return;

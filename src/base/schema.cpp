@@ -2,52 +2,100 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <stdexcept>
+#include <utility>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
 #include <valijson/validation_results.hpp>
 #include <valijson/validator.hpp>
+#include <vector>
+
+#include "base/text.hpp"
 
 namespace cordon {
 namespace {
 
 void drop_patterns(Json &node) {
   if (node.is_object()) {
+    if (node.contains("patternProperties")) throw std::logic_error("a schema of ours uses patternProperties");
     if (const auto it = node.find("pattern"); it != node.end() && it->is_string()) node.erase(it);
-    for (auto &child : node) drop_patterns(child);
-  } else if (node.is_array()) {
-    for (auto &child : node) drop_patterns(child);
   }
+  if (node.is_structured())
+    for (auto &child : node) drop_patterns(child);
 }
 
-/// valijson's context is a list like ["<root>", "[tenants]", "[contoso]"].
-std::string pointer_of(const std::vector<std::string> &context) {
-  std::string out;
-  for (std::size_t i = 1; i < context.size(); ++i) {
-    std::string_view token = context[i];
-    if (token.size() >= 2 && token.front() == '[' && token.back() == ']') token = token.substr(1, token.size() - 2);
-    out += "/" + json_pointer_token(token);
+/// valijson compares texts up to their first NUL, so none may have one. Returns the pointer of the first.
+std::optional<std::string> find_nul(const Json &root) {
+  std::vector<std::pair<const Json *, std::string>> rest{{&root, ""}};
+  while (!rest.empty()) {
+    const auto [node, pointer] = std::move(rest.back());
+    rest.pop_back();
+    if (node->is_string() && node->get_ref<const std::string &>().find('\0') != std::string::npos) return pointer;
+    if (node->is_object())
+      for (const auto &[key, child] : node->items()) {
+        if (key.find('\0') != std::string::npos) return pointer;
+        rest.emplace_back(&child, pointer + "/" + json_pointer_token(key));
+      }
+    if (node->is_array())
+      for (std::size_t i = 0; i < node->size(); ++i) rest.emplace_back(&(*node)[i], fmt::format("{}/{}", pointer, i));
   }
-  return out;
+  return std::nullopt;
 }
 
-/// valijson's sentences name keys and types but may end in a value; only the known, value-free ones are passed on.
-std::string problem_of(const std::string &description) {
-  for (const char *known : {"Object contains a property that could not be validated using 'properties' or "
-                            "'additionalProperties' constraints: "})
-    if (description.starts_with(known)) return "unknown key " + description.substr(std::string_view(known).size());
-  if (description.starts_with("Missing required property "))
-    return description.substr(0, description.find_last_not_of('.') + 1);
-  if (description.starts_with("Value type not permitted by 'type' constraint")) return "wrong type";
-  if (description.starts_with("Failed to match against any enum values")) return "not one of the allowed values";
-  if (description.starts_with("Number of elements")) return "wrong number of elements";
-  if (description.find("minLength") != std::string::npos || description.find("String length") != std::string::npos ||
-      description.find("tring is too") != std::string::npos)
-    return "text of the wrong length";
-  if (description.find("minimum") != std::string::npos || description.find("maximum") != std::string::npos)
-    return "number out of range";
-  return "value not allowed by the schema";
+struct Violation {
+  std::vector<std::string> place;
+  std::string problem;
+};
+
+/// valijson's sentences name keys and the schema's own limits but may end in a value; only the value-free ones are
+/// passed on, those of the last list in their own words.
+Violation violation_of(const valijson::ValidationResults::Error &error) {
+  Violation found;
+  // The context is a list like "<root>", "[tenants]", "[contoso]".
+  for (std::size_t i = 1; i < error.context.size(); ++i) {
+    const std::string &token = error.context[i];
+    const bool bracketed = token.size() >= 2 && token.front() == '[' && token.back() == ']';
+    found.place.push_back(bracketed ? token.substr(1, token.size() - 2) : token);
+  }
+  const std::string_view description = error.description;
+  struct NamedKey {
+    std::string_view beginning;
+    const char *problem;
+  };
+  constexpr NamedKey kNamedKeys[] = {
+      {"Object contains a property that could not be validated using 'properties' or 'additionalProperties' "
+       "constraints: '",
+       "unknown key"},
+      {"Missing required property '", "this key is missing"}};
+  for (const NamedKey &named : kNamedKeys)
+    if (description.starts_with(named.beginning) && description.ends_with("'.")) {
+      found.place.emplace_back(
+          description.substr(named.beginning.size(), description.size() - named.beginning.size() - 2));
+      found.problem = named.problem;
+      return found;
+    }
+  constexpr std::pair<std::string_view, const char *> kSentences[] = {
+      {"Value type not permitted by 'type' constraint", "wrong type"},
+      {"Failed to match against any enum values", "not one of the allowed values"},
+      {"Failed to match expected value set by 'const'", "not the allowed value"},
+      {"Elements at indexes", "the same element twice"}};
+  for (const auto &[beginning, problem] : kSentences)
+    if (description.starts_with(beginning)) found.problem = problem;
+  for (const std::string_view beginning :
+       {"String should be no ", "Array should contain no ", "Object should have no ", "Expected number "})
+    if (description.starts_with(beginning)) {
+      found.problem = description.substr(0, description.find_last_not_of('.') + 1);
+      found.problem[0] = to_lower(found.problem[0]);
+      if (const auto zeros = found.problem.find(".000000"); zeros != std::string::npos) found.problem.erase(zeros, 7);
+    }
+  return found;
+}
+
+tl::unexpected<Error> violated(std::string_view what, const std::string &pointer, std::string_view problem) {
+  const std::string place = pointer.empty() ? "" : " at " + printable(pointer, 200);
+  return fail(Error(Status::InvalidArgument, fmt::format("{}{}: {}", what, place, problem)).at(pointer));
 }
 
 }  // namespace
@@ -58,33 +106,35 @@ struct JsonSchema::Compiled {
 
 JsonSchema::JsonSchema(Json schema) : compiled_(std::make_unique<Compiled>()) {
   drop_patterns(schema);
-  valijson::SchemaParser parser(valijson::SchemaParser::kDraft7);
-  parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(schema), compiled_->schema);
+  try {
+    valijson::SchemaParser parser(valijson::SchemaParser::kDraft7);
+    parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(schema), compiled_->schema);
+  } catch (const std::runtime_error &error) {
+    throw std::logic_error(fmt::format("a schema of ours is broken: {}", error.what()));
+  }
 }
 
-JsonSchema::JsonSchema(std::string_view schema_text) : JsonSchema(Json::parse(schema_text)) {}
+JsonSchema::JsonSchema(std::string_view schema_text) : JsonSchema(Json::parse(schema_text, nullptr, false)) {}
 JsonSchema::~JsonSchema() = default;
 JsonSchema::JsonSchema(JsonSchema &&) noexcept = default;
 JsonSchema &JsonSchema::operator=(JsonSchema &&) noexcept = default;
 
 Result<void> JsonSchema::validate(const Json &document, std::string_view what) const {
+  if (const auto pointer = find_nul(document)) return violated(what, *pointer, "a NUL character is not allowed");
   valijson::Validator validator;
   valijson::ValidationResults results;
   if (validator.validate(compiled_->schema, valijson::adapters::NlohmannJsonAdapter(document), &results)) return {};
   // The deepest complaint is the most exact one; those about its parents only repeat it.
   valijson::ValidationResults::Error error;
-  std::string pointer, problem = "value not allowed by the schema";
-  std::size_t depth = 0;
+  Violation worst;
   while (results.popError(error)) {
-    if (error.context.size() < depth) continue;
-    if (error.context.size() == depth && problem != "value not allowed by the schema") continue;
-    depth = error.context.size();
-    pointer = pointer_of(error.context);
-    problem = problem_of(error.description);
+    Violation next = violation_of(error);
+    const bool deeper = next.place.size() > worst.place.size();
+    if (deeper || (next.place.size() == worst.place.size() && worst.problem.empty())) worst = std::move(next);
   }
-  return fail(
-      Error(Status::InvalidArgument, fmt::format("{}{}: {}", what, pointer.empty() ? "" : " at " + pointer, problem))
-          .at(pointer));
+  std::string pointer;
+  for (const std::string &token : worst.place) pointer += "/" + json_pointer_token(token);
+  return violated(what, pointer, worst.problem.empty() ? "value not allowed by the schema" : worst.problem);
 }
 
 }  // namespace cordon

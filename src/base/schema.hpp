@@ -20,8 +20,8 @@ class JsonSchema {
   JsonSchema(JsonSchema &&) noexcept;
   JsonSchema &operator=(JsonSchema &&) noexcept;
 
-  /// Returns the first violation as INVALID_ARGUMENT with the JSON pointer: unknown key, missing key, wrong type, wrong
-  /// value. `what` names the document; the message never quotes a value.
+  /// Returns the first violation as INVALID_ARGUMENT with the JSON pointer of the place, an unknown or missing key
+  /// included. `what` names the document; the message never quotes a value.
   Result<void> validate(const Json &document, std::string_view what) const;
 
  private:

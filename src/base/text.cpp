@@ -19,6 +19,16 @@ bool is_unreserved(char c) {
   return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
+/// What moves the cursor, breaks the line or turns the writing direction, as one UTF-8 character.
+bool is_control(std::string_view c) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(c[i]); };
+  if (c.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7f;
+  if (c.size() == 2) return byte(0) == 0xc2 && byte(1) < 0xa0;
+  if (c.size() != 3 || byte(0) != 0xe2) return false;
+  if (byte(1) == 0x80) return byte(2) == 0x8e || byte(2) == 0x8f || (byte(2) >= 0xa8 && byte(2) <= 0xae);
+  return byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9;
+}
+
 }  // namespace
 
 std::string to_lower(std::string_view text) {
@@ -123,12 +133,19 @@ std::optional<std::string> base64url_decode(std::string_view text) {
 std::string printable(std::string_view text, std::size_t limit) {
   std::size_t size = std::min(text.size(), limit);
   while (size > 0 && size < text.size() && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
-  std::string out(text.substr(0, size));
-  for (char &c : out)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  if (!is_utf8(out))
-    for (char &c : out)
-      if (static_cast<unsigned char>(c) >= 0x80) c = '?';
+  const std::string_view shown = text.substr(0, size);
+  const bool well_formed = is_utf8(shown);
+  std::string out;
+  for (std::size_t i = 0; i < shown.size();) {
+    const auto lead = static_cast<unsigned char>(shown[i]);
+    const std::size_t length = !well_formed || lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    const std::string_view character = shown.substr(i, length);
+    if ((lead >= 0x80 && !well_formed) || is_control(character))
+      out += '?';
+    else
+      out += character;
+    i += length;
+  }
   if (size < text.size()) out += "...";
   return out;
 }

@@ -31,7 +31,8 @@ std::optional<std::int64_t> parse_int(std::string_view text) noexcept;
 std::string base64url_encode(std::string_view bytes);  ///< without padding
 std::optional<std::string> base64url_decode(std::string_view text);
 
-/// The text as one printable line of at most `limit` bytes for a message: control characters become '?', cut at a
+/// The text as one printable line of at most `limit` bytes for a message: control characters, and those
+/// that break lines or turn the writing direction, become '?'; cut at a
 /// character's edge. For texts of the service that a person should read.
 std::string printable(std::string_view text, std::size_t limit);
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 namespace cordon {
@@ -83,7 +84,7 @@ std::optional<UtcTicks> UtcTicks::parse(std::string_view text) {
 }
 
 std::optional<UtcTicks> UtcTicks::parse_http_date(std::string_view text) {
-  if (text.size() != 29) return std::nullopt;
+  if (text.size() != 29 || std::find(kDays.begin(), kDays.end(), text.substr(0, 3)) == kDays.end()) return std::nullopt;
   text.remove_prefix(3);
   if (!take(text, ", ")) return std::nullopt;
   const auto day = take_number(text, 2);
