@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <new>
@@ -15,7 +15,8 @@
 // A client that does what the first text of a call says, so that the boundary can be tested without a service:
 //   "throw:bad_alloc" "throw:logic_error" "throw:int"   throws
 //   "status:<number>"                                   answers with this status
-//   "wait"                                              waits for shutdown
+//   "wait"                                              waits for shutdown, or for an interrupt if it has a call id
+//   "announce"                                          the same, with a line on standard error once it waits
 // Anything else is answered with CORDON_OK and what arrived.
 namespace cordon::plugin {
 namespace {
@@ -67,7 +68,14 @@ class FakeClient final : public Client {
     return fd;
   }
   Result<void> withdraw(std::string_view id) override { return without_document(obey("withdraw", id, {id})); }
-  Result<void> interrupt(std::string_view id) override { return without_document(obey("interrupt", id, {id})); }
+  Result<void> interrupt(std::string_view id) override {
+    if (id != "cordon-cli") return without_document(obey("interrupt", id, {id}));
+    const std::lock_guard lock(mutex_);
+    if (!interruptible_) return fail(Status::NotFound, "no such call");
+    interrupted_ = true;
+    closing_.notify_all();
+    return {};
+  }
   Result<void> vault_unlock(std::string_view kind, std::string_view secret) override {
     return without_document(obey("vault_unlock", kind, {kind, secret}));
   }
@@ -91,7 +99,12 @@ class FakeClient final : public Client {
   Result<Answer> obey(std::string_view function, std::string_view order, std::initializer_list<std::string_view> texts,
                       std::int32_t timeout_ms = -1) {
     std::unique_lock lock(mutex_);
-    if (order == "wait") closing_.wait(lock, [&] { return closed_; });
+    if (order == "wait" || order == "announce") {
+      interruptible_ = std::any_of(texts.begin(), texts.end(), [](auto text) { return text.find("cordon-cli") < 100; });
+      if (order == "announce") fmt::print(stderr, "waiting\n");
+      closing_.wait(lock, [&] { return closed_ || interrupted_; });
+      if (interrupted_) return fail(Status::Interrupted, "the call was interrupted");
+    }
     if (closed_) return fail(Status::ShuttingDown, "the client is shut down");
     if (order == "throw:bad_alloc") throw std::bad_alloc();
     if (order == "throw:logic_error") throw std::logic_error("quotes hunter2");
@@ -123,6 +136,8 @@ class FakeClient final : public Client {
   std::mutex mutex_;
   std::condition_variable closing_;
   bool closed_ = false;
+  bool interruptible_ = false;
+  bool interrupted_ = false;
 };
 
 }  // namespace
