@@ -148,7 +148,7 @@ loop::Task<Result<ChainReport>> Ledger::verify() {
   ChainWalk walk;
   while (!walk.at_end) {
     auto step = walk_step(walk);
-    auto walked = co_await run(Durability::Read, std::move(step));
+    auto walked = co_await run(Durability::Read, step);
     if (!walked) co_return fail(std::move(walked.error()));
     walk = std::move(*walked);
   }

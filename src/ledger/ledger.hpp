@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
@@ -57,11 +58,20 @@ class Ledger final : private BatchRunner {
     on_append_ = std::make_shared<const std::function<void(std::int64_t)>>(std::move(callback));
   }
 
-  /// `co_await ledger.run(Durability::Full, [id](Tx &tx) -> Result<T> {…})`. [loop] Starts when awaited.
+  /// `co_await ledger.run(Durability::Full, [&](Tx &tx) -> Result<T> {…})`. [loop] Starts when awaited.
   /// ShuttingDown once stopped. Rethrows what the closure threw.
+  ///
+  /// A closure that owns something (captures a text, a row) is given a name first and passed by it; it is copied, or
+  /// moved from if it can't be. g++ 12 destroys the captures of a closure written inside a co_await expression twice.
   template <class F>
-  loop::Task<std::invoke_result_t<F &, Tx &>> run(Durability durability, F closure) {
-    return await(std::make_shared<LoopJob<F>>(durability, std::move(closure), *scheduler_));
+  auto run(Durability durability, F &&closure) {
+    using Closure = std::remove_cvref_t<F>;
+    static_assert(std::is_lvalue_reference_v<F> || std::is_trivially_destructible_v<Closure>,
+                  "name this closure before the co_await expression: it owns what it captures");
+    if constexpr (std::is_copy_constructible_v<Closure>)
+      return await(std::make_shared<LoopJob<Closure>>(durability, Closure(closure), *scheduler_));
+    else
+      return await(std::make_shared<LoopJob<Closure>>(durability, std::move(closure), *scheduler_));
   }
   /// The same for a thread that may wait. [any-thread but the loop's and the ledger's]
   template <class F>

@@ -53,7 +53,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string &path) {
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
   if (sqlite3_open_v2(path.c_str(), &db->handle_, flags, "unix") != SQLITE_OK) {
     if (db->handle_ == nullptr) throw std::bad_alloc();
-    return fail(db->error("opened"));
+    return fail(db->error());
   }
   sqlite3_busy_timeout(db->handle_, 0);
   sqlite3_db_config(db->handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
@@ -66,29 +66,41 @@ Database::~Database() {
 }
 
 Result<void> Database::execute(const char *sql) {
-  if (sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) return fail(error("used"));
+  if (sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) return fail(error());
   return {};
 }
 
-Error Database::error(std::string_view doing) {
+int Database::system_error() const noexcept {
+  const int known = sqlite3_system_errno(handle_);
+  if (known != 0) return known;
+  // SQLite does not pass the reason on for a failed write to the WAL, but the WAL's file knows it.
+  sqlite3_file *wal = nullptr;
+  int reason = 0;
+  if (sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) != SQLITE_OK || wal == nullptr ||
+      wal->pMethods == nullptr)
+    return 0;
+  return wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &reason) == SQLITE_OK ? reason : 0;
+}
+
+Error Database::error() {
   const int code = sqlite3_extended_errcode(handle_);
   if ((code & 0xff) == SQLITE_NOMEM) throw std::bad_alloc();
-  Error error(Status::Ledger, fmt::format("the ledger {} can't be {}: {}", path_, doing,
-                                          reason(code, sqlite3_system_errno(handle_), sqlite3_errmsg(handle_))));
+  Error error(Status::Ledger, fmt::format("the ledger {} can't be used: {}", path_,
+                                          reason(code, system_error(), sqlite3_errmsg(handle_))));
   error.retryable = (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_FULL;
   if ((code & 0xff) != SQLITE_CONSTRAINT) failure_ = error;
   return error;
 }
 
 Result<bool> Rows::next() {
-  if (statement_ == nullptr) return fail(db_.error("read"));
+  if (statement_ == nullptr) return fail(db_.error());
   switch (sqlite3_step(statement_)) {
     case SQLITE_ROW:
       return true;
     case SQLITE_DONE:
       return false;
     default:
-      return fail(db_.error(sqlite3_stmt_readonly(statement_) != 0 ? "read" : "written"));
+      return fail(db_.error());
   }
 }
 

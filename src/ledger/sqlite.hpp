@@ -30,13 +30,15 @@ class Database {
   bool in_transaction() const noexcept { return sqlite3_get_autocommit(handle_) == 0; }
 
   /// The error SQLite reported last, in words. Every error but a broken constraint is remembered as failed().
-  Error error(std::string_view doing);
+  Error error();
   /// The storage failed since reset_failure(): no closure may count on what it wrote.
   const std::optional<Error> &failure() const noexcept { return failure_; }
   void reset_failure() noexcept { failure_.reset(); }
 
  private:
   explicit Database(std::string path) : path_(std::move(path)) {}
+  int system_error() const noexcept;
+
   std::string path_;
   sqlite3 *handle_ = nullptr;
   std::optional<Error> failure_;
