@@ -139,6 +139,7 @@ bool Transfer::allow_attempt(int local_port) {
     return false;
   }
   ++attempts_;
+  if (request_.sent != nullptr) *request_.sent = true;
   return true;
 }
 
