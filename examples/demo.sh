@@ -62,10 +62,17 @@ member() {
     }' "$member_file" || die "no member $* in $member_file"
 }
 
-# counted PATH_PART: how many POSTs whose endpoint contains the part reached the service.
+# counted PATH_PART: how many POSTs reached the endpoints of the service that end so, whatever became of them.
 counted() {
-  curl -sS --noproxy '*' --cacert "$ca_file" "$control_url/emulator/counters" | tr -d '\n' | tr '}' '\n' |
-    grep '"POST [^"]*'"$1" | sed -n 's/.*"count": *\([0-9]*\).*/\1/p' | awk '{ sum += $1 } END { print sum + 0 }'
+  curl -sS --noproxy '*' --cacert "$ca_file" "$control_url/emulator/counters" | awk -v part="$1" '
+    { text = text $0 }
+    END {
+      rows = split(text, row, /\},/)
+      for (i = 1; i <= rows; i++)
+        if (row[i] ~ "\"POST [^\"]*/" part "\"" && match(row[i], /"count": *[0-9]+/))
+          sum += substr(row[i], RSTART + 8, RLENGTH - 8) + 0
+      print sum + 0
+    }'
 }
 
 work=''
@@ -94,7 +101,7 @@ step "An emulated service"
 work=$(mktemp -d)
 chmod 700 "$work"
 ready=$work/ready.json
-build/release/src/emulator/cordon-emulator --tls-dir "$work/tls" --ready-file "$ready" --speed 30 \
+build/release/src/emulator/cordon-emulator --tls-dir "$work/tls" --ready-file "$ready" --speed 10 \
   >"$work/emulator.out" 2>"$work/emulator.err" &
 emulator=$!
 waited=0
@@ -124,23 +131,28 @@ rm "$work/client_secret"
 step "An input that no service should see is refused here"
 "$host" "$library" "$config" refused "$machine"
 
-step "Restrict and quarantine; the host is killed (kill -9) as soon as both requests are recorded"
+step "Restrict and quarantine; the host is killed (kill -9) as soon as the service has seen a POST"
 state=$work/requests
+: >"$state"
 "$host" "$library" "$config" start "$machine" "$sha1" "$state" &
 host_pid=$!
 waited=0
-until [ -s "$state" ]; do
+until [ "$(wc -l <"$state")" -eq 2 ] &&
+  [ "$(($(counted restrictCodeExecution) + $(counted StopAndQuarantineFile)))" -ge 1 ]; do
   kill -0 "$host_pid" 2>/dev/null || die "the host ended before it was killed"
   waited=$((waited + 1))
-  [ "$waited" -lt 600 ] || die "the host did not record its requests within 60 s"
+  [ "$waited" -lt 600 ] || die "the service has seen no POST for 60 s"
   sleep 0.1
 done
 kill -9 "$host_pid"
 wait "$host_pid" 2>/dev/null || :
 host_pid=''
-echo "killed; the service has seen $(counted restrictCodeExecution) restrict and $(counted StopAndQuarantineFile) quarantine POSTs"
+echo "killed; POSTs so far: restrict $(counted restrictCodeExecution), quarantine $(counted StopAndQuarantineFile)"
 
-step "A new host takes over what the dead one left, and follows both actions to their end"
+step "A new host takes over what the dead one left, is asked for the same again, and follows both to their end"
+"$host" "$library" "$config" contain "$machine" "$sha1"
+
+step "The requests of the killed host"
 "$host" "$library" "$config" resume "$state"
 
 restricts=$(counted restrictCodeExecution)
