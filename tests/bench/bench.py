@@ -28,7 +28,7 @@ import urllib.request
 TENANT = "11111111-2222-4333-8444-555555555555"
 CLIENT = "66666666-7777-4888-9999-aaaaaaaaaaaa"
 MACHINE = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c"
-UNLIMITED = "10000000/60s,10000000/3600s"
+UNLIMITED = "1000000/60s,1000000/3600s"
 
 MACHINE_BODY = {
     "@odata.context": "https://api.security.microsoft.com/api/$metadata#Machines/$entity", "id": MACHINE,
