@@ -123,7 +123,9 @@ std::string text_or(const Json &object, const char *key, std::string_view fallba
 std::int64_t int_or(const Json &object, const char *key, std::int64_t fallback) {
   if (!object.is_object()) return fallback;
   const auto it = object.find(key);
-  return it != object.end() && it->is_number_integer() ? it->get<std::int64_t>() : fallback;
+  if (it == object.end() || !it->is_number_integer()) return fallback;
+  if (it->is_number_unsigned() && it->get<std::uint64_t>() > INT64_MAX) return fallback;
+  return it->get<std::int64_t>();
 }
 
 bool bool_or(const Json &object, const char *key, bool fallback) {

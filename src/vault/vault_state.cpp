@@ -54,8 +54,14 @@ Result<Opened> Vault::State::open(Container container) {
   if (store_key && container.vault_id == vault_id && has_valid_mac(container, *store_key))
     return open_container(std::move(container), store_key->clone(), file.path());
   auto key = find_store_key(container);
-  if (!key) return fail(std::move(key.error()));
-  return open_container(std::move(container), std::move(*key), file.path());
+  if (key) return open_container(std::move(container), std::move(*key), file.path());
+  if (store_key && key.error().status == Status::VaultLocked)
+    return fail(
+        Status::VaultLocked,
+        fmt::format("the vault {} has changed and the key that opened it no longer fits: it was given a new key, "
+                    "or is damaged; call cordon_vault_unlock again",
+                    file.path()));
+  return fail(std::move(key.error()));
 }
 
 Result<Secret> Vault::State::find_store_key(const Container &container) const {

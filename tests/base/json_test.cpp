@@ -110,7 +110,8 @@ TEST(ReadJson, TolerantReadersFallBack) {
 }
 
 TEST(ReadJson, IntegersTooLargeForTheTypeFallBack) {
-  EXPECT_EQ(int_or(Json{{"n", 18446744073709551615ULL}}, "n", -1), -1);
+  EXPECT_EQ(int_or(Json{{"n", 9223372036854775807LL}}, "n", 7), INT64_MAX);
+  EXPECT_EQ(int_or(Json{{"n", 18446744073709551615ULL}}, "n", 7), 7);
 }
 
 TEST(DumpJson, SortsKeysAndReplacesInvalidUtf8) {

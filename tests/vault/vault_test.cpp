@@ -347,6 +347,21 @@ TEST_F(VaultTest, Unlock_ByPassphraseMakesAndOpensAVault) {
   EXPECT_EQ(again->get("b")->reveal(), "c");
 }
 
+TEST_F(VaultTest, Get_AfterAChangeThatTheUnlockingSecretDoesNotFitAsksForItAgain) {
+  make_vault();
+  auto vault = open(without_sources());
+  ASSERT_TRUE(vault->unlock("key", Secret(kKey)));
+  unlink(path_.c_str());
+  write_all(key_path_, std::string(32, 'k'), 0600);
+  make_vault();
+  const auto secret = vault->get("app");
+  ASSERT_EQ(status_of(secret), Status::VaultLocked);
+  EXPECT_THAT(secret.error().message, HasSubstr("no longer fits"));
+  EXPECT_FALSE(vault->unlocked());
+  ASSERT_TRUE(vault->unlock("key", Secret(std::string(32, 'k'))));
+  EXPECT_EQ(vault->get("app")->reveal(), "s3cret");
+}
+
 TEST_F(VaultTest, Unlock_ByKeyTakesBytesOrHex) {
   make_vault();
   auto vault = open(without_sources());
