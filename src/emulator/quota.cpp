@@ -12,15 +12,17 @@ using namespace std::chrono_literals;
 
 Result<QuotaLimits> parse_quota(std::string_view text) {
   QuotaLimits limits;
-  while (!text.empty() || limits.empty()) {
-    const std::string_view part = text.substr(0, text.find(','));
-    text.remove_prefix(std::min(text.size(), part.size() + 1));
+  for (bool more = true; more;) {
+    const std::size_t comma = text.find(',');
+    const std::string_view part = text.substr(0, comma);
+    more = comma != std::string_view::npos;
+    text.remove_prefix(more ? comma + 1 : text.size());
     const std::size_t slash = part.find('/');
-    const auto calls = parse_int(part.substr(0, std::min(slash, part.size())));
+    const auto calls = parse_int(part.substr(0, slash));
     const auto window = slash != std::string_view::npos && part.ends_with('s')
                             ? parse_int(part.substr(slash + 1, part.size() - slash - 2))
                             : std::nullopt;
-    if (!calls || !window || *calls < 1 || *window < 1 || *calls > 1'000'000 || *window > 86'400 * 31)
+    if (!calls || !window || *calls < 1 || *window < 1 || *calls > 1'000'000 || *window > 86'400)
       return fail(Status::InvalidArgument, "a quota reads like 100/60s,1500/3600s: calls, slash, seconds");
     limits.push_back({static_cast<std::size_t>(*calls), std::chrono::seconds(*window)});
   }

@@ -51,8 +51,7 @@ std::size_t append(char *bytes, std::size_t size, std::size_t count, void *out) 
 }  // namespace
 
 EmulatorProcess::EmulatorProcess(std::vector<std::string> args) : directory_(make_directory()) {
-  std::vector<std::string> command = {CORDON_EMULATOR_BINARY, "--listen", "127.0.0.1:0", "--ready-file",
-                                      (directory_ / "ready.json").string()};
+  std::vector<std::string> command = {CORDON_EMULATOR_BINARY, "--ready-file", (directory_ / "ready.json").string()};
   command.insert(command.end(), args.begin(), args.end());
   std::vector<char *> argv;
   for (std::string &word : command) argv.push_back(word.data());

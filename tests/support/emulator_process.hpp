@@ -16,7 +16,8 @@ namespace cordon::test {
 /// ends the emulator with that thread.
 class EmulatorProcess {
  public:
-  /// `args` come behind `--listen 127.0.0.1:0 --ready-file <directory>/ready.json`. Returns when the emulator serves.
+  /// `args` come behind `--ready-file <directory>/ready.json`; without `--listen` it takes a free port of 127.0.0.1.
+  /// Returns when the emulator serves.
   explicit EmulatorProcess(std::vector<std::string> args = {});
   ~EmulatorProcess();
   EmulatorProcess(const EmulatorProcess &) = delete;
