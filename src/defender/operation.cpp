@@ -26,12 +26,15 @@ Result<void> normalise(Json &value, const std::string &pointer) {
   return {};
 }
 
-/// The typed rules, by a member's name wherever it stands (request or filter).
+/// The typed rules, by a member's name wherever it stands (request or filter). A value of another type is the schema's
+/// business.
 Result<void> check_member(const std::string &key, Json &value, const std::string &pointer) {
+  const bool is_list = key == "machine_ids" || key == "action_ids";
+  if (is_list ? !value.is_array() : !value.is_string()) return {};
   if (key == "machine_id") return normalise<MachineId>(value, pointer);
   if (key == "sha1") return normalise<Sha1>(value, pointer);
   if (key == "action_id") return normalise<ActionId>(value, pointer);
-  if (key == "request_id" || key == "before_request_id") return normalise<RequestId>(value, pointer);
+  if (key == "request_id" || key == "after_request_id") return normalise<RequestId>(value, pointer);
   if (key == "comment") {
     if (value.get_ref<const std::string &>().find_first_not_of(" \t\r\n") == std::string::npos)
       return fail(at(pointer, "is blank; say why this is done"));
@@ -42,9 +45,10 @@ Result<void> check_member(const std::string &key, Json &value, const std::string
       return fail(at(pointer, "is not a time; give RFC 3339 in UTC, such as 2026-02-03T10:11:12Z"));
     return {};
   }
-  if (key == "machine_ids" || key == "action_ids")
+  if (is_list)
     for (std::size_t i = 0; i < value.size(); ++i) {
       const std::string place = fmt::format("{}/{}", pointer, i);
+      if (!value[i].is_string()) continue;
       auto good = key == "machine_ids" ? normalise<MachineId>(value[i], place) : normalise<ActionId>(value[i], place);
       if (!good) return good;
     }
@@ -81,10 +85,12 @@ bool satisfied(const std::vector<std::string> &any_of, const std::vector<std::st
 }  // namespace
 
 Result<Json> Operation::check(const Json &request) const {
-  if (auto good = schema->validate(request, kRequest); !good) return fail(std::move(good.error()));
+  // The typed rules come first: they know what a person may have meant by a text of the wrong length.
   Json checked = request;
+  if (checked.is_object())
+    if (auto good = check_members(checked, ""); !good) return fail(std::move(good.error()));
+  if (auto good = schema->validate(checked, kRequest); !good) return fail(std::move(good.error()));
   fill_defaults(checked, request_schema);
-  if (auto good = check_members(checked, ""); !good) return fail(std::move(good.error()));
   if (const auto filter = checked.find("filter"); filter != checked.end()) {
     if (auto good = check_members(*filter, "/filter"); !good) return fail(std::move(good.error()));
     if (query == "machines")

@@ -359,7 +359,6 @@ loop::Task<void> Submission::look(LivePtr live, BootTime from) {
     std::vector<MachineAction> found;
     Result<const MachineAction *> ours = co_await look_once(live, found);
     if (ours) {
-      live->given_up = true;
       if (*ours != nullptr) {
         RequestRow row = live->row;
         row.document["error_text"] = nullptr;
@@ -367,6 +366,7 @@ loop::Task<void> Submission::look(LivePtr live, BootTime from) {
         live->error.reset();
         (void)co_await book_.write(live, std::move(row), Durability::Process);
       } else {
+        live->given_up = true;
         live->changed.notify_all();
       }
       co_return;
