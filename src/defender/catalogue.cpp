@@ -76,29 +76,6 @@ Operation read_operation(const Json &entry, const Json &options) {
 
 }  // namespace
 
-Result<std::vector<QuotaWindow>> parse_quota(std::string_view text) {
-  const auto refuse = [] {
-    return fail(Status::InvalidArgument,
-                "a quota is written as calls/seconds, such as 100/60s, with commas between several windows");
-  };
-  std::vector<QuotaWindow> windows;
-  for (std::string_view rest = text; !rest.empty();) {
-    const std::size_t comma = rest.find(',');
-    std::string_view window = rest.substr(0, comma);
-    rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
-    if (comma != std::string_view::npos && rest.empty()) return refuse();
-    const std::size_t slash = window.find('/');
-    if (slash == std::string_view::npos || !window.ends_with('s')) return refuse();
-    window.remove_suffix(1);
-    const auto calls = parse_int(window.substr(0, slash));
-    const auto seconds = parse_int(window.substr(slash + 1));
-    if (!calls || !seconds || *calls < 1 || *calls > 1'000'000 || *seconds < 1 || *seconds > 86'400) return refuse();
-    windows.emplace_back(static_cast<int>(*calls), static_cast<int>(*seconds));
-  }
-  if (windows.empty()) return refuse();
-  return windows;
-}
-
 Catalogue::Catalogue(std::string_view operations_json, std::string_view options_schema) {
   const Json document = Json::parse(operations_json);
   Json options = Json::parse(options_schema);

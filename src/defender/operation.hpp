@@ -93,9 +93,6 @@ struct QuotaClass {
   std::vector<QuotaWindow> windows;
 };
 
-/// "100/60s,1500/3600s", as in the config. Error: INVALID_ARGUMENT.
-Result<std::vector<QuotaWindow>> parse_quota(std::string_view text);
-
 /// The operations and quota classes the library knows, embedded. Immutable. [any-thread]
 class Catalogue {
  public:

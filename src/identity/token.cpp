@@ -18,6 +18,7 @@ Secret payload_of(std::string_view jwt) {
   const std::size_t second = first == std::string_view::npos ? first : jwt.find('.', first + 1);
   if (second == std::string_view::npos) return {};
   const std::string_view part = jwt.substr(first + 1, second - first - 1);
+  if (part.empty()) return {};
   Secret payload = Secret::zeros(part.size());
   std::size_t size = 0;
   if (sodium_base642bin(payload.bytes(), payload.size(), part.data(), part.size(), nullptr, &size, nullptr,

@@ -101,7 +101,7 @@ TEST(ConfigSchema, AcceptsTheSmallAndTheFullConfiguration) {
 
   Json config = small_config();
   config["tenant_defaults"]["cloud"] = {{"api", "https://a"}, {"login", "https://l"}, {"audience", "x"}};
-  config["quota"] = {{"restrict", "50/60s"}, {"default", "100/60s"}};
+  config["quota"] = {{"restrict", "50/60s"}};
   config["vault"] = {{"file", nullptr}};
   config["policy"] = {{"protected_device_groups", {"dc", 7}}, {"max_devices_per_hour", 20}, {"allow_servers", false}};
   const auto valid = check_config(config);
@@ -115,11 +115,11 @@ TEST(ConfigSchema, RefusesWhatIsMisspelledAndSaysWhere) {
     const auto checked = check_config(config);
     return checked ? std::string("accepted") : checked.error().pointer;
   };
-  EXPECT_EQ(pointer_after("/htttp", Json::object()), "");
-  EXPECT_EQ(pointer_after("/tenants/contoso/cleint_id", "x"), "/tenants/contoso");
+  EXPECT_EQ(pointer_after("/htttp", Json::object()), "/htttp");
+  EXPECT_EQ(pointer_after("/tenants/contoso/cleint_id", "x"), "/tenants/contoso/cleint_id");
   EXPECT_EQ(pointer_after("/tenants/contoso/credential/kind", "password"), "/tenants/contoso/credential/kind");
   EXPECT_EQ(pointer_after("/tenants/contoso/cloud", 7), "/tenants/contoso/cloud");
-  EXPECT_EQ(pointer_after("/tenants/contoso/cloud", Json({{"api", "x"}})), "/tenants/contoso/cloud");
+  EXPECT_EQ(pointer_after("/tenants/contoso/cloud", Json({{"api", "x"}})), "/tenants/contoso/cloud/audience");
   EXPECT_EQ(pointer_after("/timeout_ms", 0), "/timeout_ms");
   EXPECT_EQ(pointer_after("/vault/unlock/0/key_file", ""), "/vault/unlock/0/key_file");
 }
