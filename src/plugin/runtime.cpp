@@ -49,6 +49,7 @@ Runtime::Runtime(Config config, std::unique_ptr<Log> log, std::unique_ptr<System
       open_ledger_(*ledger_),
       loop_(*clock_),
       transport_(loop_, config.http),
+      token_store_(loop_.scheduler(), *ledger_),
       events_(loop_.scheduler(), *ledger_),
       seams_(loop_.scheduler(), transport_, *ledger_, *random_, *log_, defender::Catalogue::instance()),
       config_(std::move(config)),
@@ -88,7 +89,7 @@ void Runtime::build_tenants() {
       tenant_config.broken = std::move(source.error());
       continue;
     }
-    tenant->tokens = std::make_shared<identity::TokenCache>(loop_.scheduler(), std::move(*source));
+    tenant->tokens = std::make_shared<identity::TokenCache>(loop_.scheduler(), std::move(*source), &token_store_);
     built.emplace(name, std::move(tenant));
   }
   tenants_ = std::move(built);

@@ -14,6 +14,7 @@
 #include "plugin/client.hpp"
 #include "plugin/config.hpp"
 #include "plugin/event_reader.hpp"
+#include "plugin/ledger_token_store.hpp"
 #include "plugin/open_ledgers.hpp"
 #include "response/responder.hpp"
 
@@ -109,6 +110,7 @@ class Runtime final : public Client {
   OpenLedger open_ledger_;
   loop::CurlLoop loop_;
   http::CurlTransport transport_;
+  LedgerTokenStore token_store_;
   EventReader events_;
   response::Seams seams_;
 
