@@ -122,17 +122,28 @@ void Ledger::finish(Batch &batch) noexcept {
       job->finish();
   }
   const std::int64_t newest = store_->committed_sequence();
-  const bool news = newest > reported_ && on_append_;
+  const auto told = newest > reported_ ? on_append() : nullptr;
   reported_ = std::max(reported_, newest);
-  if (scheduler_ == nullptr || (of_loop.empty() && !news)) return;
-  scheduler_->post([of_loop = std::move(of_loop), newest, told = news ? on_append_ : nullptr] {
+  loop::Scheduler *scheduler = scheduler_.load();
+  if (scheduler == nullptr || (of_loop.empty() && !told)) return;
+  scheduler->post([of_loop = std::move(of_loop), newest, told] {
     for (const auto &job : of_loop) job->finish();
     if (told) (*told)(newest);
   });
 }
 
+void Ledger::set_on_append(std::function<void(std::int64_t)> callback) {
+  const std::lock_guard lock(mutex_);
+  on_append_ = std::make_shared<const std::function<void(std::int64_t)>>(std::move(callback));
+}
+
+std::shared_ptr<const std::function<void(std::int64_t)>> Ledger::on_append() const {
+  const std::lock_guard lock(mutex_);
+  return on_append_;
+}
+
 std::string Ledger::damage() const {
-  const std::lock_guard lock(damage_mutex_);
+  const std::lock_guard lock(mutex_);
   return damage_;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -52,11 +53,9 @@ class Ledger final : private BatchRunner {
   Ledger &operator=(const Ledger &) = delete;
 
   /// The loop on which run() resumes. Once, before the first run(). The scheduler outlives stop().
-  void attach(loop::Scheduler &scheduler) { scheduler_ = &scheduler; }
+  void attach(loop::Scheduler &scheduler) { scheduler_.store(&scheduler, std::memory_order_release); }
   /// Called on the loop with the newest sequence after each commit that appended records. Once, before the first run().
-  void set_on_append(std::function<void(std::int64_t)> callback) {
-    on_append_ = std::make_shared<const std::function<void(std::int64_t)>>(std::move(callback));
-  }
+  void set_on_append(std::function<void(std::int64_t)> callback);
 
   /// `co_await ledger.run(Durability::Full, [&](Tx &tx) -> Result<T> {…})`. [loop] Starts when awaited.
   /// ShuttingDown once stopped. Rethrows what the closure threw.
@@ -69,9 +68,9 @@ class Ledger final : private BatchRunner {
     static_assert(std::is_lvalue_reference_v<F> || std::is_trivially_destructible_v<Closure>,
                   "name this closure before the co_await expression: it owns what it captures");
     if constexpr (std::is_copy_constructible_v<Closure>)
-      return await(std::make_shared<LoopJob<Closure>>(durability, Closure(closure), *scheduler_));
+      return await(std::make_shared<LoopJob<Closure>>(durability, Closure(closure), *scheduler_.load()));
     else
-      return await(std::make_shared<LoopJob<Closure>>(durability, std::move(closure), *scheduler_));
+      return await(std::make_shared<LoopJob<Closure>>(durability, std::move(closure), *scheduler_.load()));
   }
   /// The same for a thread that may wait. [any-thread but the loop's and the ledger's]
   template <class F>
@@ -143,6 +142,7 @@ class Ledger final : private BatchRunner {
   void idle() noexcept override { store_->idle(); }
   std::optional<Error> run_jobs(const Batch &batch);
   void finish(Batch &batch) noexcept;
+  std::shared_ptr<const std::function<void(std::int64_t)>> on_append() const;
   Result<void> record_damage(Tx &tx, const std::string &damage);
 
   std::unique_ptr<StateDir> directory_;
@@ -152,10 +152,10 @@ class Ledger final : private BatchRunner {
   const Clock &clock_;
   Random &random_;
   std::string owner_;
-  mutable std::mutex damage_mutex_;
-  std::string damage_;  // under damage_mutex_
-  loop::Scheduler *scheduler_ = nullptr;
-  std::shared_ptr<const std::function<void(std::int64_t)>> on_append_;
+  std::atomic<loop::Scheduler *> scheduler_ = nullptr;
+  mutable std::mutex mutex_;
+  std::string damage_;                                                  // under mutex_
+  std::shared_ptr<const std::function<void(std::int64_t)>> on_append_;  // under mutex_
   std::int64_t reported_ = 0;  // ledger thread: newest sequence that on_append_ was told
 };
 

@@ -131,7 +131,7 @@ Result<void> Ledger::use_key(std::optional<Secret> wrapping_key, std::string wra
 Result<void> Ledger::record_damage(Tx &tx, const std::string &damage) {
   if (damage.empty()) return {};
   {
-    const std::lock_guard lock(damage_mutex_);
+    const std::lock_guard lock(mutex_);
     damage_ = damage;
   }
   return tx.append(Record("damage", RequestId(), "", Json{{"text", damage}}, clock_.utc())).map([](std::int64_t) {});

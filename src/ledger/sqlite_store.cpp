@@ -17,9 +17,9 @@
 namespace cordon::ledger {
 namespace {
 
-// The WAL is copied back when nobody waits and it has so many pages; at sixteen times that, in any case.
+// The WAL is copied back when nobody waits and it has so many pages; at four times that, in any case.
 constexpr int kCheckpointPages = 1000;
-constexpr int kLargeWalPages = 16 * kCheckpointPages;
+constexpr int kLargeWalPages = 4 * kCheckpointPages;
 // Only a foreign program (an operator's shell) can hold the lock; it gets so long.
 constexpr auto kBusyPatience = std::chrono::seconds(5);
 constexpr auto kBusyPause = std::chrono::milliseconds(2);

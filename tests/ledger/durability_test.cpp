@@ -89,10 +89,10 @@ int synced(const std::string &state_dir, int writers, int commits) {
 
 TEST_F(DurabilityTest, TheWriteAheadLogIsCopiedBackAndDoesNotGrowWithoutBound) {
   open();
-  for (int i = 0; i < 2500; ++i) ASSERT_TRUE(append(std::string(4000, 'x'), Durability::Process));
+  for (int i = 0; i < 2500; ++i) ASSERT_TRUE(append(std::string(12'000, 'x'), Durability::Process));
   const std::string path = directory_.state_dir();
-  EXPECT_GT(std::filesystem::file_size(path + "/ledger.db"), 5'000'000u);
-  EXPECT_LT(std::filesystem::file_size(path + "/ledger.db-wal"), 8'000'000u);
+  EXPECT_GT(std::filesystem::file_size(path + "/ledger.db"), 10'000'000u);
+  EXPECT_LT(std::filesystem::file_size(path + "/ledger.db-wal"), 20'000'000u);
 }
 
 class SyncCountTest : public ::testing::Test {

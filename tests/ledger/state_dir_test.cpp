@@ -106,7 +106,7 @@ TEST_F(StateDirTest, AForkedChildThatClosedTheLocksDoesNotHoldTheDirectory) {
 
 TEST_F(StateDirTest, ADirectoryOpenToOthersIsRefusedWithTheCommandThatHelps) {
   ASSERT_TRUE(open());
-  for (const mode_t mode : {0770, 0702, 0777}) {
+  for (const mode_t mode : {0770u, 0702u, 0777u}) {
     ::chmod(directory_.state_dir().c_str(), mode);
     EXPECT_THAT(refusal(), HasSubstr("chmod 0700"));
   }
