@@ -41,8 +41,7 @@ std::vector<Endpoint> make_endpoints() {
   out.push_back(make("GET", "/api/machines/findbyip(", &find_machines_by_ip, {kRead}));
   out.push_back(make("GET", "/api/machines/{id}", &get_machine, {kRead}));
   out.push_back(make("GET", "/api/machines/{id}/machineactions", &list_machine_actions, {kRead}));
-  out.push_back(
-      make("GET", "/api/files/{hash}", &get_file, {{"File.Read.All", "Machine.Read.All", "Machine.ReadWrite.All"}}));
+  out.push_back(make("GET", "/api/files/{hash}", &get_file, {kRead}));
   out.push_back(make("GET", "/api/files/{hash}/machines", &list_file_machines, {kRead}));
   return out;
 }

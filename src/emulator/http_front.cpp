@@ -10,6 +10,7 @@
 #include <csignal>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace cordon::emulator {
 namespace {
@@ -145,10 +146,11 @@ class Listener {
 
 }  // namespace
 
+/// The io_context goes last: the listeners live on it. Sessions still open end with it and by then only let go.
 struct HttpFront::Impl {
+  asio::io_context io{1};
   asio::ssl::context tls{asio::ssl::context::tls_server};
   std::vector<std::unique_ptr<Listener>> listeners;
-  asio::io_context io{1};  // destroyed first: it holds the sessions, which use the above
 };
 
 HttpFront::HttpFront(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -160,8 +160,10 @@ TEST(Process, RefusesWhatItCanNotDo) {
   }
 }
 
-TEST(Process, EndsOrderlyOnSigterm) {
+TEST(Process, EndsOrderlyOnSigtermWithConnectionsOpen) {
   EmulatorProcess emulator;
+  HttpsClient held_open(emulator);
+  ASSERT_EQ(held_open.get("/api/machines").status, 401);
   ASSERT_EQ(kill(emulator.pid(), SIGTERM), 0);
   siginfo_t ended{};
   ASSERT_EQ(waitid(P_PID, static_cast<id_t>(emulator.pid()), &ended, WEXITED | WNOWAIT), 0);
