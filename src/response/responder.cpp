@@ -246,7 +246,7 @@ loop::Task<Result<Outcome>> Responder::end_early(Begun begun, Error why) {
 loop::Task<void> Responder::drop_unsent(LivePtr live, Status reason) {
   live->sending.cancel(reason);
   loop::Scope no_limit(seams_.scheduler);
-  while (may_be_taken_back(*live) && !(live->error && live->error->status == Status::Ledger)) {
+  while (may_be_taken_back(*live) && !live->given_up) {
     if (reason == Status::ShuttingDown && !bool_or(live->row.progress, "blocking", false)) co_return;
     (void)co_await live->changed.wait(no_limit);
   }

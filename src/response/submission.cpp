@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace cordon::response {
 namespace {
@@ -96,16 +97,16 @@ loop::Task<void> Submission::run(LivePtr live, std::unique_ptr<DeviceTurns::Turn
   Result<void> waited = co_await turn->wait(live->sending);
   if (!waited) {
     Error error = live->sending.error("waiting for an earlier request for the same device");
-    co_await not_sent(live, std::move(error));
+    co_await not_sent(live, std::move(error), slot);
     co_return;
   }
   const loop::Activity::Mark mark(sending_);
   Result<void> decided = co_await attempt_until_decided(live, slot);
-  if (!decided) co_await not_sent(live, std::move(decided.error()));
+  if (!decided) co_await not_sent(live, std::move(decided.error()), slot);
 }
 
-/// An error means: no byte has left, and none will.
-loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::int64_t slot) {
+/// An error means: no byte has left, and none will; `slot` is then what has to be given back.
+loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::int64_t &slot) {
   Tenant &tenant = *live->tenant;
   Backoff backoff(milliseconds(500), milliseconds(30'000));
   bool token_replaced = false;
@@ -152,15 +153,13 @@ loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::in
         const BootTime again = seams_.scheduler.now() + backoff.next();
         if (live->sending.reason() || !result.error.retryable || last || again >= live->row.deadline)
           co_return fail(std::move(result.error));
-        co_await back_to_queue(live, slot, ended);
+        co_await back_to_queue(live, std::exchange(slot, 0), ended);
         Result<void> slept = co_await loop::sleep_until(again, live->sending);
         if (!slept) co_return fail(live->sending.error("waiting to connect again: " + result.error.message));
-        slot = 0;
         continue;
       }
     }
-    co_await back_to_queue(live, slot, ended);
-    slot = 0;
+    co_await back_to_queue(live, std::exchange(slot, 0), ended);
   }
 }
 
@@ -312,24 +311,29 @@ loop::Task<void> Submission::unknown(LivePtr live, Error error, std::int64_t slo
   if (!life_.reason() && !live->given_up) start_look(live, from);
 }
 
-/// Ends a request of which no byte has left, so that none ever will: durable before anybody is told.
-loop::Task<void> Submission::not_sent(LivePtr live, Error error) {
+/// Ends a request of which no byte has left, so that none ever will: durable before anybody is told. Gives `slot` back.
+loop::Task<void> Submission::not_sent(LivePtr live, Error error, std::int64_t slot) {
   const UtcTicks now = seams_.scheduler.clock().utc();
-  const bool in_time = seams_.scheduler.now() < live->row.deadline;
+  const BootTime ended = seams_.scheduler.now();
+  const bool in_time = ended < live->row.deadline;
   if (in_time && !is_blocking(live->row) && live->sending.reason() == Status::ShuttingDown) {
-    live->changed.notify_all();  // stays queued: whoever opens the ledger next goes on
+    // Stays queued: whoever opens the ledger next goes on.
+    if (live->row.state == State::Sending) co_await back_to_queue(live, slot, ended);
+    live->changed.notify_all();
     co_return;
   }
   RequestRow row = live->row;
   explain(row, error);
   set_state(row, in_time ? State::Withdrawn : State::Expired, now);
   live->error = std::move(error);
-  Result<void> written = co_await book_.write(live, std::move(row), Durability::Full);
+  const std::function<Result<void>(Tx &)> also = [slot, ended](Tx &tx) { return tx.quota_end(slot, ended); };
+  Result<void> written = co_await book_.write(live, std::move(row), Durability::Full, also);
   if (!written) {
     seams_.log.write(
         LogLevel::Error, "a request could not be marked as not sent",
         {{"request_id", std::string_view(live->row.id.str())}, {"reason", std::string_view(written.error().message)}});
     live->error = std::move(written.error());
+    live->given_up = true;  // the ledger's next client may still send it, so nobody is told that it was not
     live->changed.notify_all();
   }
 }

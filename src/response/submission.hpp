@@ -67,7 +67,7 @@ class Submission {
 
  private:
   loop::Task<void> run(LivePtr live, std::unique_ptr<DeviceTurns::Turn> turn, std::int64_t slot);
-  loop::Task<Result<void>> attempt_until_decided(LivePtr live, std::int64_t slot);
+  loop::Task<Result<void>> attempt_until_decided(LivePtr live, std::int64_t &slot);
   loop::Task<Result<std::int64_t>> take_slot(LivePtr live);
   loop::Task<void> back_to_queue(LivePtr live, std::int64_t slot, BootTime ended);
   loop::Task<http::Exchange> post(LivePtr live, const Secret &bearer);
@@ -77,7 +77,7 @@ class Submission {
   loop::Task<void> unknown(LivePtr live, Error error, std::int64_t slot, BootTime ended);
   loop::Task<void> decide(LivePtr live, ledger::RequestRow row, std::int64_t slot, BootTime ended,
                           std::string echo = {});
-  loop::Task<void> not_sent(LivePtr live, Error error);
+  loop::Task<void> not_sent(LivePtr live, Error error, std::int64_t slot);
   loop::Task<void> look(LivePtr live, BootTime from);
   loop::Task<Result<const defender::MachineAction *>> look_once(LivePtr live,
                                                                 std::vector<defender::MachineAction> &found);
