@@ -164,6 +164,8 @@ Result<void> SqliteStore::notice_other_writers() {
     version_ = rows.integer(0);
     quota_.forget_all();
     if (auto reloaded = journal_.reload(); !reloaded) return reloaded;
+    // A journal never gets shorter. If somebody cut it, going on behind what was there leaves a gap for verify to name.
+    if (journal_.tail().sequence < committed_.sequence) journal_.set_tail(committed_);
   }
   committed_ = journal_.tail();
   return {};

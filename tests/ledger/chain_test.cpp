@@ -73,8 +73,8 @@ TEST_F(ChainTest, AChangeOfAnyOtherFieldIsFound) {
 }
 
 TEST_F(ChainTest, ARecordTakenOutOrMovedIsFound) {
-  EXPECT_THAT(damage_after("UPDATE journal SET sequence = 30 WHERE sequence = 3",
-                           "UPDATE journal SET sequence = 3 WHERE sequence = 30"),
+  EXPECT_THAT(damage_after("UPDATE journal SET sequence = -3 WHERE sequence = 3",
+                           "UPDATE journal SET sequence = 3 WHERE sequence = -3"),
               HasSubstr("record 3 is missing"));
   EXPECT_THAT(damage_after("UPDATE journal SET sequence = -sequence WHERE sequence IN (2, 3);"
                            "UPDATE journal SET sequence = 5 + sequence WHERE sequence < 0",
@@ -94,6 +94,13 @@ TEST_F(ChainTest, ATailCutOffIsFoundWhenTheLedgerIsOpenedAndRecorded) {
   close();
   open();
   EXPECT_EQ(ledger_->damage(), "");
+}
+
+TEST_F(ChainTest, ATailCutOffWhileTheLedgerIsOpenIsFoundBeforeAndAfterTheNextRecord) {
+  RawFile(directory_.state_dir()).run("DELETE FROM journal WHERE sequence > 3");
+  EXPECT_THAT(damage(), HasSubstr("record 5 is not the one that was written"));
+  ASSERT_EQ(append("goes on"), 6);
+  EXPECT_THAT(damage(), HasSubstr("record 4 is missing: 6 follows 3"));
 }
 
 TEST_F(ChainTest, AChangedNewestRecordIsFoundWhenTheLedgerIsOpened) {
