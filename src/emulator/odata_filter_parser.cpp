@@ -53,9 +53,7 @@ Result<void> ODataFilterParser::operand() {
     return push(Pending::Not);
   }
   if (token().kind != ODataToken::Kind::Word) return problem("Expression expected");
-  const Result<void> test = token().is_word("startswith") ? starts_with()
-                            : ahead(1).is_mark('/')       ? any()
-                                                          : comparison();
+  Result<void> test = token().is_word("startswith") ? starts_with() : ahead(1).is_mark('/') ? any() : comparison();
   wants_operand_ = false;
   return test;
 }
