@@ -16,9 +16,15 @@ bool QuotaGate::open(const std::string &key) const {
   return it == lines_.end() || (it->second.waiting.empty() && it->second.closed_until <= scheduler_.now());
 }
 
+/// Everybody in the line looks again: those whose deadline comes first leave it.
+void QuotaGate::close(Line &line, BootTime until) {
+  if (until <= line.closed_until) return;
+  line.closed_until = until;
+  for (const auto &[place, turn] : line.waiting) turn->notify_all();
+}
+
 void QuotaGate::refuse_until(const std::string &key, BootTime again) {
-  Line &l = lines_[key];
-  l.closed_until = std::max(l.closed_until, again);
+  close(lines_[key], again);
 }
 
 loop::Task<Result<std::int64_t>> QuotaGate::acquire(std::string key, Lane lane, loop::Scope &scope, const Ask &ask) {
@@ -42,7 +48,7 @@ loop::Task<Result<std::int64_t>> QuotaGate::acquire(std::string key, Lane lane, 
       Result<ledger::QuotaAnswer> answer = co_await ask();
       if (!answer) co_return fail(std::move(answer.error()));
       if (answer->granted()) co_return answer->slot;
-      l.closed_until = std::max(l.closed_until, answer->again);
+      close(l, answer->again);
     }
     if (scope.deadline() && *scope.deadline() < l.closed_until) {
       const std::int64_t wait_ms = ms_until(l.closed_until, now);

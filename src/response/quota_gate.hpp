@@ -37,6 +37,7 @@ class QuotaGate {
     BootTime closed_until{};
     std::map<std::pair<Lane, std::uint64_t>, loop::Event *> waiting;  // in the order of service
   };
+  static void close(Line &line, BootTime until);
   loop::Scheduler &scheduler_;
   std::map<std::string, Line, std::less<>> lines_;
   std::uint64_t next_ = 0;
