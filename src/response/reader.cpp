@@ -24,7 +24,12 @@ loop::Task<void> write_cool_down(Seams &seams, std::string key, BootTime now, Bo
 
 }  // namespace
 
+BootTime unused_slot_end(BootTime now) {
+  return now - std::chrono::hours(24 * 365);
+}
+
 BootTime slot_end(const http::Exchange &exchange) {
+  if (!exchange.response && !exchange.sent) return unused_slot_end(exchange.ended);
   return exchange.response ? exchange.ended : exchange.ended + ledger::kQuotaLinger;
 }
 

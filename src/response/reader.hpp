@@ -44,8 +44,11 @@ class Reader {
 void end_slot(Seams &seams, std::int64_t slot, const http::Exchange &exchange);
 /// The service said 429: keeps everybody off the budget for `retry_after`.
 void cool_down(Seams &seams, const std::string &quota_key, milliseconds retry_after);
-/// When a slot's use ended, by how its exchange ended (design: answer received, or connection closed + 30 s).
+/// When a slot's use ended, by how its exchange ended: answer received, or connection closed + 30 s; long ago when no
+/// byte of the request left.
 BootTime slot_end(const http::Exchange &exchange);
+/// The end of a slot that was taken and never used: it counts in no window.
+BootTime unused_slot_end(BootTime now);
 
 /// Waiting times between repeated attempts: doubling from `first`, at most `longest`.
 class Backoff {
