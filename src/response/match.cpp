@@ -19,8 +19,8 @@ bool carries_our_mark(const ledger::RequestRow &row, const MachineAction &action
 
 Match match_answer(const Live &live, const MachineAction &action, std::optional<UtcTicks> not_before) {
   if (live.operation->action_type.empty()) return Match::Ours;  // a cancel answers with the action it names
-  if (carries_our_mark(live.row, action)) return Match::Ours;
   if (defender::contradicts(*live.operation, live.row.parameters, action)) return Match::Other;
+  if (carries_our_mark(live.row, action)) return Match::Ours;
   // Neither comment nor external id came back: then only its age can tell it from an older one.
   const bool silent = action.requestor_comment.empty() && action.external_id.empty();
   if (silent && (!not_before || !action.created_at.is_set() || action.created_at >= *not_before)) return Match::Ours;
@@ -29,7 +29,9 @@ Match match_answer(const Live &live, const MachineAction &action, std::optional<
 
 const MachineAction *find_ours(const Live &live, const std::vector<MachineAction> &actions) {
   for (const MachineAction &action : actions)
-    if (carries_our_mark(live.row, action)) return &action;
+    if (carries_our_mark(live.row, action) &&
+        !defender::contradicts(*live.operation, live.row.parameters, action))  // marks of one millisecond may be equal
+      return &action;
   return nullptr;
 }
 

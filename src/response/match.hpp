@@ -21,7 +21,7 @@ bool carries_our_mark(const ledger::RequestRow &row, const defender::MachineActi
 /// one is known.
 Match match_answer(const Live &live, const defender::MachineAction &action, std::optional<UtcTicks> not_before);
 
-/// Among what a look found: the one that carries our mark, else an open one that does the same.
+/// Among what a look found: the one that carries our mark and does what was asked, else an open one that does the same.
 const defender::MachineAction *find_ours(const Live &live, const std::vector<defender::MachineAction> &actions);
 const defender::MachineAction *find_adoptable(const Live &live, const std::vector<defender::MachineAction> &actions);
 
