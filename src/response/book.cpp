@@ -18,6 +18,26 @@ ledger::Record state_record(const char *kind, const RequestRow &row, UtcTicks no
   return ledger::Record(kind, row.id, row.tenant, Json{{"action", row.document}}, now);
 }
 
+bool is_blocking(const RequestRow &row) {
+  return bool_or(row.progress, "blocking", false);
+}
+
+void take_wishes(RequestRow &row, const RequestRow &known) {
+  if (known.boot_id == row.boot_id && known.deadline > row.deadline) {
+    row.deadline = known.deadline;
+    row.expires = known.expires;
+    row.document["expires_at"] = known.expires.str();
+  }
+  if (is_blocking(row) && !is_blocking(known)) row.progress["blocking"] = false;
+}
+
+Result<void> keep_wishes(Tx &tx, RequestRow &row) {
+  Result<std::optional<RequestRow>> kept = tx.request(row.id);
+  if (!kept) return fail(std::move(kept.error()));
+  if (*kept) take_wishes(row, **kept);
+  return {};
+}
+
 LivePtr Book::enter(std::shared_ptr<Tenant> tenant, const defender::Operation &operation, RequestRow row) {
   const RequestId id = row.id;
   if (LivePtr known = find(id)) return known;
@@ -67,6 +87,7 @@ loop::Task<Result<void>> Book::write(LivePtr live, RequestRow row, Durability du
   const State before = live->row.state;
   const UtcTicks now = seams_.scheduler.clock().utc();
   const auto closure = [&row, &also, now](Tx &tx) -> Result<void> {
+    if (auto kept = keep_wishes(tx, row); !kept) return kept;
     if (auto appended = tx.append(state_record("state", row, now)); !appended) return fail(std::move(appended.error()));
     if (auto put = tx.put_request(row); !put) return put;
     return also ? also(tx) : Result<void>{};

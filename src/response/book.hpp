@@ -29,9 +29,25 @@ struct Live {
   std::optional<Error> error;  ///< why it was refused or not sent
   bool bytes_left = false;     ///< of the attempt under way: it may be at the service
   bool given_up = false;       ///< an unknown outcome was looked for, or could not be recorded: waiting is no use
+  int attending = 0;           ///< submissions and looks that work on it: at most one, and its successor
   int holders = 0;             ///< blocking calls that may take it back; an asynchronous request has one for ever
 };
 using LivePtr = std::shared_ptr<Live>;
+
+/// Marks a request as being worked on, to the end of that work, however it ends.
+class Attendance {
+ public:
+  explicit Attendance(LivePtr live) : live_(std::move(live)) { ++live_->attending; }
+  ~Attendance() {
+    --live_->attending;
+    live_->changed.notify_all();
+  }
+  Attendance(const Attendance &) = delete;
+  Attendance &operator=(const Attendance &) = delete;
+
+ private:
+  LivePtr live_;
+};
 
 /// Keeps requests: every change goes to the journal and the row in one transaction, then to whoever waits. Counts what
 /// is in flight, per tenant. [loop]
@@ -45,7 +61,8 @@ class Book {
   void for_each(const std::function<void(Live &)> &visit) const;
 
   /// Writes the changed row with a record of it, and in the same transaction whatever `also` writes; then tells the
-  /// waiters. Full: before a byte leaves, or before a caller is told that none will.
+  /// waiters. Full: before a byte leaves, or before a caller is told that none will. What callers who joined meanwhile
+  /// asked for (see keep_wishes) stays.
   loop::Task<Result<void>> write(LivePtr live, ledger::RequestRow row, ledger::Durability durability,
                                  std::function<Result<void>(ledger::Tx &)> also = {});
   /// What the service said about an action, for every request that points at it.
@@ -68,6 +85,14 @@ class Book {
   std::map<std::string, std::int64_t> in_flight_;
   std::function<void(const std::string &)> on_in_flight_;
 };
+
+/// Whoever joins a request may want it for longer, or without waiting for it: takes that over from `known`.
+void take_wishes(ledger::RequestRow &row, const ledger::RequestRow &known);
+/// The same from the ledger's row: somebody may have joined since the copy was taken.
+Result<void> keep_wishes(ledger::Tx &tx, ledger::RequestRow &row);
+
+/// True for a request that is wanted by callers who wait for it, and by nobody else.
+bool is_blocking(const ledger::RequestRow &row);
 
 /// The journal record of a row's new state.
 ledger::Record state_record(const char *kind, const ledger::RequestRow &row, UtcTicks now);

@@ -29,8 +29,11 @@ Error about(Error error, const RequestRow &row) {
   return error;
 }
 
+/// No byte has left. A request that is marked as being sent and that nobody works on was left so by a dead sender, or
+/// its end could not be recorded.
 bool may_be_taken_back(const Live &live) {
-  return live.row.state == State::Queued || (live.row.state == State::Sending && !live.bytes_left);
+  return live.row.state == State::Queued ||
+         (live.row.state == State::Sending && live.attending > 0 && !live.bytes_left);
 }
 
 bool is_held_by_service(State state) {
@@ -48,8 +51,7 @@ struct Responder::Begun {
   bool shows_adopted;  ///< joined because it asks for the same, not by its key
 };
 
-Responder::Responder(Seams &seams, Timing timing,
-                     std::function<std::shared_ptr<Tenant>(const std::string &)> tenant_named)
+Responder::Responder(Seams &seams, Timing timing, TenantNamed tenant_named)
     : seams_(seams),
       timing_(timing),
       tenant_named_(std::move(tenant_named)),
@@ -57,10 +59,8 @@ Responder::Responder(Seams &seams, Timing timing,
       reader_(seams, timing_),
       life_(seams.scheduler),
       submission_(seams, timing_, book_, reader_, life_),
-      tracker_(seams, timing_, book_, reader_, life_) {
-  book_.set_on_in_flight([this](const std::string &name) {
-    if (std::shared_ptr<Tenant> tenant = tenant_named_(name)) tracker_.follow(std::move(tenant));
-  });
+      tracker_(seams, timing_, book_, reader_, life_, tenant_named_) {
+  book_.set_on_in_flight([this](const std::string &name) { tracker_.follow(name); });
 }
 
 RequestRow Responder::new_row(const Intent &intent, BootTime deadline, bool blocking) const {
@@ -102,7 +102,61 @@ Result<std::optional<RequestRow>> Responder::find_earlier(Tx &tx, const Intent &
   return tx.live_by_match_key(intent.match_key());
 }
 
+/// Whoever comes while an equal request is being taken back waits for that, and begins one of his own.
 loop::Task<Result<Responder::Begun>> Responder::begin(Intent intent, BootTime deadline, bool blocking) {
+  while (true) {
+    Result<Begun> begun = co_await begin_or_join(intent, deadline, blocking);
+    if (!begun || !begun->joined || !may_be_taken_back(*begun->live) || !begun->live->sending.reason()) co_return begun;
+    co_await wait_until_dropped(begun->live);
+    if (begun->live->row.state == State::Queued) co_return begun;
+  }
+}
+
+/// Makes an earlier request last as long as this one would, and unhurried if this one is; `wished` is the row that this
+/// one would have got.
+Result<void> Responder::join_in(Tx &tx, RequestRow &earlier, const RequestRow &wished) {
+  earlier = taken_over(std::move(earlier));
+  if (earlier.state != State::Queued && earlier.state != State::Sending) return {};
+  const BootTime deadline = earlier.deadline;
+  const bool blocking = is_blocking(earlier);
+  take_wishes(earlier, wished);
+  if (earlier.deadline == deadline && is_blocking(earlier) == blocking) return {};
+  return tx.put_request(earlier);
+}
+
+/// An undo never runs ahead of what it reverses, whatever parameters that had.
+Result<void> Responder::refuse_to_overtake(Tx &tx, const Intent &intent) {
+  if (intent.options.force_new || intent.machine.empty()) return {};
+  ledger::RequestQuery query;
+  query.live = true;
+  query.tenant = intent.tenant->name;
+  query.machine = intent.machine;
+  Result<std::vector<RequestRow>> rows = tx.requests(query);
+  if (!rows) return fail(std::move(rows.error()));
+  for (const RequestRow &row : *rows) {
+    const defender::Operation *other = seams_.catalogue.find(row.operation);
+    if (other == nullptr || other->undo != intent.operation->name) continue;
+    Error error(
+        Status::ActionInProgress,
+        fmt::format("{} on this device has not ended; wait for its end or cancel it first, or pass force_new if "
+                    "its outcome stays unknown",
+                    row.operation));
+    error.retryable = true;
+    return fail(about(std::move(error), row));
+  }
+  return {};
+}
+
+Responder::Begun Responder::joined(const Intent &intent, const RequestRow &earlier) {
+  LivePtr live = book_.enter(intent.tenant, *seams_.catalogue.find(earlier.operation), earlier);
+  take_wishes(live->row, earlier);
+  if (live->row.deadline > live->sending.deadline()) live->sending.set_deadline(live->row.deadline);
+  attend(live);
+  const bool by_wish = intent.options.request_id.empty() && intent.options.idempotency_key.empty();
+  return Begun(std::move(live), true, by_wish);
+}
+
+loop::Task<Result<Responder::Begun>> Responder::begin_or_join(const Intent &intent, BootTime deadline, bool blocking) {
   if (stopping_) co_return fail(shutting_down());
   const defender::Operation &operation = *intent.operation;
   RequestRow row = new_row(intent, deadline, blocking);
@@ -110,9 +164,6 @@ loop::Task<Result<Responder::Begun>> Responder::begin(Intent intent, BootTime de
   const bool quick = turn->first() && submission_.may_send_at_once(*intent.tenant, operation);
   const std::string quota_key = intent.tenant->quota_key(operation.quota_class);
   const ledger::QuotaWindows &windows = intent.tenant->quota.at(operation.quota_class);
-  const defender::Operation *forward = nullptr;
-  for (const defender::Operation &other : seams_.catalogue.operations())
-    if (other.undo == operation.name) forward = &other;
 
   std::optional<RequestRow> earlier;
   ledger::QuotaAnswer grant(0, BootTime{});
@@ -121,22 +172,9 @@ loop::Task<Result<Responder::Begun>> Responder::begin(Intent intent, BootTime de
     if (!known) return fail(std::move(known.error()));
     if (*known) {
       earlier = std::move(**known);
-      if (earlier->state != State::Queued || earlier->deadline >= deadline) return {};
-      earlier->deadline = deadline;  // whoever joins wants it for as long as it waits
-      earlier->expires = row.expires;
-      earlier->document["expires_at"] = row.expires.str();
-      return tx.put_request(*earlier);
+      return join_in(tx, *earlier, row);
     }
-    if (forward != nullptr) {  // an undo never runs ahead of what it reverses
-      Result<std::optional<RequestRow>> open = tx.live_by_match_key(intent.match_key_of(forward->name));
-      if (!open) return fail(std::move(open.error()));
-      if (*open) {
-        Error error(Status::ActionInProgress,
-                    fmt::format("{} on this device has not ended; wait for its end or cancel it first", forward->name));
-        error.retryable = true;
-        return fail(about(std::move(error), **open));
-      }
-    }
+    if (auto clear = refuse_to_overtake(tx, intent); !clear) return clear;
     if (auto appended = tx.append(state_record("intent", row, row.created)); !appended)
       return fail(std::move(appended.error()));
     if (quick) {
@@ -149,15 +187,7 @@ loop::Task<Result<Responder::Begun>> Responder::begin(Intent intent, BootTime de
   Result<void> begun = co_await seams_.ledger.run(Durability::Full, closure);
   if (!begun) co_return fail(std::move(begun.error()));
 
-  if (earlier) {
-    const bool by_wish = intent.options.request_id.empty() && intent.options.idempotency_key.empty();
-    LivePtr live = book_.enter(intent.tenant, operation, *earlier);
-    if (live->row.state == State::Queued && live->row.deadline < earlier->deadline) {
-      live->row = *earlier;
-      live->sending.set_deadline(earlier->deadline);
-    }
-    co_return Begun(std::move(live), true, by_wish);
-  }
+  if (earlier) co_return joined(intent, *earlier);
   LivePtr live = book_.enter(intent.tenant, operation, row);
   live->changed.notify_all();
   if (quick && !grant.granted()) seams_.quota.refuse_until(quota_key, grant.again);
@@ -172,8 +202,10 @@ Result<Outcome> Responder::outcome_of(const Live &live, bool shows_adopted) cons
   if (is_error(status) || live.given_up) {
     Error error = live.error.value_or(Error(Status::OutcomeUnknown, text_or(live.row.document, "error_text")));
     error.status = Status::OutcomeUnknown;
-    error.message = "it is not known whether the service took the request; do not repeat it, poll this request id (" +
-                    error.message + ")";
+    const char *remedy = live.given_up ? "; if list_actions does not show it either, force_new sends it again" : "";
+    error.message = fmt::format(
+        "it is not known whether the service took the request; do not repeat it, poll this request id{} ({})", remedy,
+        error.message);
     error.outcome_unknown = true;
     error.retryable = false;
     return fail(about(std::move(error), live.row));
@@ -217,7 +249,8 @@ loop::Task<Result<Outcome>> Responder::wait_for(Begun begun, bool until_finished
     if (is_held_by_service(live.row.state)) break;  // the truth is `pending`, however the wait ended
     co_return co_await end_early(begun, call.error("waiting for the service to take the request"));
   }
-  const bool refused = live.row.state == State::Rejected || ledger::is_never_sent(live.row.state);
+  const bool withdrawn = live.row.state == State::Withdrawn && live.sending.reason() == Status::NotSent;
+  const bool refused = live.row.state == State::Rejected || (ledger::is_never_sent(live.row.state) && !withdrawn);
   if (refused && live.error && !begun.joined) co_return fail(about(*live.error, live.row));
   co_return outcome_of(live, begun.shows_adopted);
 }
@@ -226,7 +259,8 @@ loop::Task<Result<Outcome>> Responder::wait_for(Begun begun, bool until_finished
 /// else wants it, and says which side it is on.
 loop::Task<Result<Outcome>> Responder::end_early(Begun begun, Error why) {
   LivePtr live = begun.live;
-  if (live->holders == 1 && may_be_taken_back(*live)) co_await drop_unsent(live, why.status);
+  const bool unwanted = live->holders == 1 || live->sending.reason();
+  if (unwanted && may_be_taken_back(*live)) co_await drop_unsent(live, why.status);
   if (ledger::is_never_sent(live->row.state)) {
     // What stopped it may say more than the time-out: no quota, no connection.
     const bool only_time = !live->error || live->error->status == Status::Deadline || is_error(why.status) == false;
@@ -245,18 +279,47 @@ loop::Task<Result<Outcome>> Responder::end_early(Begun begun, Error why) {
 /// Cancels a submission that has not sent anything and waits until that is durable, or turns out to be too late.
 loop::Task<void> Responder::drop_unsent(LivePtr live, Status reason) {
   live->sending.cancel(reason);
+  // Queued by a client that is gone: a submission of its own ends it.
+  if (live->attending == 0) submission_.start(live, submission_.turn(live->row), 0);
+  co_await wait_until_dropped(live);
+}
+
+loop::Task<void> Responder::wait_until_dropped(LivePtr live) {
   loop::Scope no_limit(seams_.scheduler);
-  while (may_be_taken_back(*live) && !live->given_up) {
-    if (reason == Status::ShuttingDown && !bool_or(live->row.progress, "blocking", false)) co_return;
-    (void)co_await live->changed.wait(no_limit);
+  while (live->attending > 0 && may_be_taken_back(*live)) (void)co_await live->changed.wait(no_limit);
+}
+
+/// Sees to it that somebody works on a request that has not got to the service for certain.
+void Responder::attend(const LivePtr &live) {
+  if (live->attending > 0 || stopping_) return;
+  if (live->row.state == State::Queued) {
+    if (!is_blocking(live->row)) ++live->holders;  // it is wanted, whoever waits for it
+    submission_.start(live, submission_.turn(live->row), 0);
+  } else if (live->row.state == State::Sending) {
+    submission_.start_look(live, seams_.scheduler.now());
+  } else if (live->row.state == State::Unknown) {
+    const BootTime soon = seams_.scheduler.now() + timing_.track_interval;  // however often a host asks
+    submission_.start_look(live, std::max(live->row.closed, soon - timing_.settle));
   }
+}
+
+/// A row as this client goes on with it: its owner, and times of this boot.
+RequestRow Responder::taken_over(RequestRow row) const {
+  if (row.owner == seams_.ledger.owner()) return row;
+  const Clock &clock = seams_.scheduler.clock();
+  row.owner = seams_.ledger.owner();
+  if (row.boot_id == clock.boot_id()) return row;
+  row.boot_id = clock.boot_id();
+  row.deadline = clock.now() + (row.expires - clock.utc());
+  row.closed = clock.now();
+  return row;
 }
 
 LivePtr Responder::enter(const RequestRow &row) {
   const defender::Operation *operation = seams_.catalogue.find(row.operation);
   std::shared_ptr<Tenant> tenant = tenant_named_(row.tenant);
   if (operation == nullptr || tenant == nullptr) return book_.find(row.id);
-  return book_.enter(std::move(tenant), *operation, row);
+  return book_.enter(std::move(tenant), *operation, taken_over(row));
 }
 
 loop::Task<Result<Outcome>> Responder::poll(std::string id, std::shared_ptr<Tenant> tenant,
@@ -292,6 +355,7 @@ loop::Task<Result<Outcome>> Responder::poll(std::string id, std::shared_ptr<Tena
       if (!written) co_return fail(std::move(written.error()));
     }
   }
+  if (!known_now) attend(live);
   while (!known_now && !ledger::is_ended(live->row.state) && !live->given_up) {
     Result<void> waited = co_await live->changed.wait(call);
     if (waited) continue;
@@ -321,10 +385,11 @@ loop::Task<Result<void>> Responder::withdraw(RequestId id, loop::Scope &call) {
   Result<std::optional<RequestRow>> row = co_await seams_.ledger.run(Durability::Read, read);
   if (!row) co_return fail(std::move(row.error()));
   if (!*row) co_return fail(Status::NotFound, "no request of this id is in the ledger");
-  LivePtr live = book_.find(id);
+  LivePtr live = enter(**row);
   if (live != nullptr && may_be_taken_back(*live)) co_await drop_unsent(live, Status::NotSent);
   const State state = live == nullptr ? (*row)->state : live->row.state;
   if (state == State::Withdrawn) co_return Result<void>();
+  if (live != nullptr && live->given_up && live->error) co_return fail(about(*live->error, live->row));
   Error error(
       Status::InvalidState,
       fmt::format("the request is {} and can't be withdrawn: {}", ledger::state_name(state),
@@ -349,10 +414,11 @@ loop::Task<Result<void>> Responder::recover() {
   ledger::RequestQuery query;
   query.live = true;
   query.limit = 500;
-  while (true) {
+  while (!stopping_) {
     const auto read = [query](Tx &tx) { return tx.requests(query); };
     Result<std::vector<RequestRow>> rows = co_await seams_.ledger.run(Durability::Read, read);
     if (!rows) co_return fail(std::move(rows.error()));
+    if (stopping_) break;
     std::map<std::string, std::int64_t> in_flight;
     for (const RequestRow &row : *rows) {
       if (tenant_named_(row.tenant) == nullptr || row.owner == seams_.ledger.owner()) continue;
@@ -360,42 +426,36 @@ loop::Task<Result<void>> Responder::recover() {
         ++in_flight[row.tenant];
         continue;
       }
-      Result<void> recovered = co_await recover_row(row);
-      if (!recovered) co_return recovered;
+      recover_row(row);
     }
     for (const auto &[tenant, count] : in_flight) book_.note_recovered(tenant, count);
     if (rows->size() < query.limit) co_return Result<void>();
     query.after = rows->back().id;
   }
+  co_return Result<void>();
 }
 
 /// A request whose sender is dead: this client is its owner from now on.
-loop::Task<Result<void>> Responder::recover_row(RequestRow row) {
-  const Clock &clock = seams_.scheduler.clock();
-  const bool same_boot = row.boot_id == clock.boot_id();
-  row.owner = seams_.ledger.owner();
-  if (!same_boot) row.deadline = clock.now() + (row.expires - clock.utc());
-  row.boot_id = clock.boot_id();
+void Responder::recover_row(const RequestRow &row) {
   LivePtr live = enter(row);
-  if (live == nullptr) co_return Result<void>();
-  live->holders = 1;
-  if (row.state == State::Queued) {
-    submission_.start(live, submission_.turn(row), 0);
-    co_return Result<void>();
+  if (live == nullptr || live->attending > 0) return;  // somebody came for it already
+  if (row.state == State::Unknown && live->row.closed != BootTime{}) {
+    submission_.start_look(live, live->row.closed);
+  } else {
+    attend(live);
   }
-  // The connection was closed at the latest when its process died.
-  const BootTime closed =
-      row.state == State::Unknown && same_boot && row.closed != BootTime{} ? row.closed : clock.now();
-  row.closed = closed;
-  set_state(row, State::Unknown, clock.utc());
-  row.document["error_text"] = "the process that sent it ended before the answer was recorded";
-  Result<void> written = co_await book_.write(live, std::move(row), Durability::Process);
-  if (written) submission_.start_look(live, closed);
-  co_return written;
+}
+
+void Responder::tenants_changed() {
+  book_.for_each([this](Live &live) {
+    if (live.tenant == nullptr) return;
+    if (std::shared_ptr<Tenant> tenant = tenant_named_(live.tenant->name)) live.tenant = std::move(tenant);
+  });
 }
 
 void Responder::stop_sending() {
   stopping_ = true;
+  submission_.stop();
   book_.for_each([](Live &live) {
     if (may_be_taken_back(live)) live.sending.cancel(Status::ShuttingDown);
   });

@@ -21,8 +21,7 @@ struct Outcome {
 /// [loop]
 class Responder {
  public:
-  /// `tenant_named` finds a tenant by its name in the config; nullptr when it is not known (any more).
-  Responder(Seams &seams, Timing timing, std::function<std::shared_ptr<Tenant>(const std::string &)> tenant_named);
+  Responder(Seams &seams, Timing timing, TenantNamed tenant_named);
 
   /// Submits and waits until the service holds the action (or it has ended, with `until_finished`). Ends early with the
   /// scope: then the error says whether anything was or will be sent.
@@ -43,6 +42,9 @@ class Responder {
   /// have been sent, follows what the service holds. Once, when the ledger has its key.
   loop::Task<Result<void>> recover();
 
+  /// A reload has replaced tenants: what is under way goes on with the new ones.
+  void tenants_changed();
+
   /// Requests of the tenant that the service holds and whose end is not known.
   std::int64_t in_flight(const std::string &tenant) const { return book_.in_flight(tenant); }
   /// Cancels what has not been sent and refuses new requests.
@@ -55,19 +57,26 @@ class Responder {
  private:
   struct Begun;
   loop::Task<Result<Begun>> begin(Intent intent, BootTime deadline, bool blocking);
+  loop::Task<Result<Begun>> begin_or_join(const Intent &intent, BootTime deadline, bool blocking);
   Result<std::optional<ledger::RequestRow>> find_earlier(ledger::Tx &tx, const Intent &intent);
+  Result<void> join_in(ledger::Tx &tx, ledger::RequestRow &earlier, const ledger::RequestRow &wished);
+  Result<void> refuse_to_overtake(ledger::Tx &tx, const Intent &intent);
+  Begun joined(const Intent &intent, const ledger::RequestRow &earlier);
   loop::Task<Result<Outcome>> wait_for(Begun begun, bool until_finished, loop::Scope &call);
   loop::Task<Result<Outcome>> end_early(Begun begun, Error why);
   loop::Task<void> drop_unsent(LivePtr live, Status reason);
+  loop::Task<void> wait_until_dropped(LivePtr live);
+  void attend(const LivePtr &live);
   loop::Task<Result<Outcome>> poll_foreign(std::string id, std::shared_ptr<Tenant> tenant, loop::Scope &call);
-  loop::Task<Result<void>> recover_row(ledger::RequestRow row);
+  void recover_row(const ledger::RequestRow &row);
+  ledger::RequestRow taken_over(ledger::RequestRow row) const;
   LivePtr enter(const ledger::RequestRow &row);
   ledger::RequestRow new_row(const Intent &intent, BootTime deadline, bool blocking) const;
   Result<Outcome> outcome_of(const Live &live, bool joined) const;
 
   Seams &seams_;
   Timing timing_;
-  std::function<std::shared_ptr<Tenant>(const std::string &)> tenant_named_;
+  TenantNamed tenant_named_;
   Book book_;
   Reader reader_;
   loop::Scope life_;

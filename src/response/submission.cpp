@@ -16,11 +16,13 @@ using ledger::State;
 using ledger::Tx;
 
 constexpr int kAttemptsOfABlockingCall = 3;
-/// How far the service's clock may be behind the second its Date header shows.
+/// How far the service's clocks may be behind the second that the Date header shows.
 constexpr auto kDateGrain = std::chrono::seconds(2);
 
-bool is_blocking(const RequestRow &row) {
-  return bool_or(row.progress, "blocking", false);
+/// A service time that was certainly past when the POST left that was answered `after` it began.
+std::optional<UtcTicks> sent_after(const defender::PostResult &result, nanoseconds after) {
+  if (!result.service_date) return std::nullopt;
+  return *result.service_date - after - kDateGrain;
 }
 
 void explain(RequestRow &row, const Error &error) {
@@ -94,6 +96,8 @@ bool Submission::may_send_at_once(const Tenant &tenant, const defender::Operatio
 }
 
 loop::Task<void> Submission::run(LivePtr live, std::unique_ptr<DeviceTurns::Turn> turn, std::int64_t slot) {
+  const Attendance attendance(live);
+  live->given_up = false;
   Result<void> waited = co_await turn->wait(live->sending);
   if (!waited) {
     Error error = live->sending.error("waiting for an earlier request for the same device");
@@ -107,11 +111,11 @@ loop::Task<void> Submission::run(LivePtr live, std::unique_ptr<DeviceTurns::Turn
 
 /// An error means: no byte has left, and none will; `slot` is then what has to be given back.
 loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::int64_t &slot) {
-  Tenant &tenant = *live->tenant;
   Backoff backoff(milliseconds(500), milliseconds(30'000));
   bool token_replaced = false;
   for (int attempt = 1;; ++attempt) {
-    Result<identity::SharedToken> token = co_await tenant.tokens->get(live->sending);
+    const std::shared_ptr<Tenant> tenant = live->tenant;  // a reload may put another in its place
+    Result<identity::SharedToken> token = co_await tenant->tokens->get(live->sending);
     if (!token) co_return fail(std::move(token.error()));
     if (slot == 0) {
       Result<std::int64_t> taken = co_await take_slot(live);
@@ -119,14 +123,16 @@ loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::in
       slot = *taken;
     }
 
+    const BootTime began = seams_.scheduler.now();
     const http::Exchange exchange = co_await post(live, (*token)->value);
     defender::Call call(*live->operation, live->row.parameters);
-    const defender::CallContext context(live->operation, tenant.name);
+    const defender::CallContext context(live->operation, tenant->name);
     defender::PostResult result = defender::interpret_post(call, exchange, context);
+    const std::optional<UtcTicks> not_before = sent_after(result, exchange.ended - began);
     const BootTime ended = slot_end(exchange);
     switch (result.outcome) {
       case PostOutcome::Accepted:
-        co_await accepted(live, std::move(result), slot, ended);
+        co_await accepted(live, std::move(result), not_before, slot, ended);
         co_return Result<void>();
       case PostOutcome::Conflict:
         co_await conflict(live, std::move(result), slot, ended);
@@ -143,42 +149,50 @@ loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::in
           co_return Result<void>();
         }
         token_replaced = true;
-        tenant.tokens->reject(*token);
+        tenant->tokens->reject(*token);
         break;
       case PostOutcome::Throttled:
-        cool_down(seams_, tenant.quota_key(live->operation->quota_class), milliseconds(result.error.retry_after_ms));
+        cool_down(seams_, tenant->quota_key(live->operation->quota_class), milliseconds(result.error.retry_after_ms));
         break;
       case PostOutcome::NotSent: {
         const bool last = is_blocking(live->row) && attempt >= kAttemptsOfABlockingCall;
         const BootTime again = seams_.scheduler.now() + backoff.next();
         if (live->sending.reason() || !result.error.retryable || last || again >= live->row.deadline)
           co_return fail(std::move(result.error));
-        co_await back_to_queue(live, std::exchange(slot, 0), ended);
+        Result<void> waits = co_await back_to_queue(live, std::exchange(slot, 0), ended);
+        if (!waits) co_return waits;
         Result<void> slept = co_await loop::sleep_until(again, live->sending);
         if (!slept) co_return fail(live->sending.error("waiting to connect again: " + result.error.message));
         continue;
       }
     }
-    co_await back_to_queue(live, std::exchange(slot, 0), ended);
+    Result<void> waits = co_await back_to_queue(live, std::exchange(slot, 0), ended);
+    if (!waits) co_return waits;
   }
 }
 
 /// The attempt came to nothing at the service: the request waits again, and may be taken back again.
-loop::Task<void> Submission::back_to_queue(LivePtr live, std::int64_t slot, BootTime ended) {
+loop::Task<Result<void>> Submission::back_to_queue(LivePtr live, std::int64_t slot, BootTime ended) {
   live->bytes_left = false;
   RequestRow row = live->row;
   set_state(row, State::Queued, seams_.scheduler.clock().utc());
-  co_await decide(live, std::move(row), slot, ended);
+  const std::function<Result<void>(Tx &)> also = [slot, ended](Tx &tx) { return tx.quota_end(slot, ended); };
+  Result<void> written = co_await book_.write(live, std::move(row), Durability::Process, also);
+  if (stopping_) live->sending.cancel(Status::ShuttingDown);
+  co_return written;
 }
 
 loop::Task<Result<std::int64_t>> Submission::take_slot(LivePtr live) {
-  const std::string key = live->tenant->quota_key(live->operation->quota_class);
-  const ledger::QuotaWindows &windows = live->tenant->quota.at(live->operation->quota_class);
+  const std::shared_ptr<Tenant> tenant = live->tenant;
+  const std::string key = tenant->quota_key(live->operation->quota_class);
+  const ledger::QuotaWindows &windows = tenant->quota.at(live->operation->quota_class);
   RequestRow row = live->row;
   const QuotaGate::Ask ask = [&]() -> loop::Task<Result<ledger::QuotaAnswer>> {
     row = live->row;
-    return seams_.ledger.run(
-        Durability::Full, [&](Tx &tx) { return take_slot_and_mark(tx, row, key, windows, seams_.scheduler.clock()); });
+    return seams_.ledger.run(Durability::Full, [&](Tx &tx) -> Result<ledger::QuotaAnswer> {
+      if (auto kept = keep_wishes(tx, row); !kept) return fail(std::move(kept.error()));
+      return take_slot_and_mark(tx, row, key, windows, seams_.scheduler.clock());
+    });
   };
   Result<std::int64_t> slot = co_await seams_.quota.acquire(key, lane_of(row, *live->operation), live->sending, ask);
   if (slot) book_.changed(row, live->row.state);
@@ -203,19 +217,11 @@ loop::Task<http::Exchange> Submission::post(LivePtr live, const Secret &bearer) 
   if (live->sending.reason()) wire.cancel(*live->sending.reason());
   http::Exchange exchange = co_await seams_.transport.send(request, wire);
   live->bytes_left = exchange.sent;
-  note_service_date(*live, exchange);
   co_return exchange;
 }
 
-void Submission::note_service_date(const Live &live, const http::Exchange &exchange) {
-  if (!exchange.response) return;
-  if (const auto date = defender::service_date(*exchange.response)) service_dates_[live.row.tenant] = *date;
-}
-
-loop::Task<void> Submission::accepted(LivePtr live, defender::PostResult result, std::int64_t slot, BootTime ended) {
-  std::optional<UtcTicks> not_before;
-  if (const auto known = service_dates_.find(live->row.tenant); known != service_dates_.end())
-    not_before = known->second - timing_.answer_timeout - kDateGrain;
+loop::Task<void> Submission::accepted(LivePtr live, defender::PostResult result, std::optional<UtcTicks> not_before,
+                                      std::int64_t slot, BootTime ended) {
   const Match match = match_answer(*live, result.action, not_before);
   if (match == Match::Other) {
     co_await conflict(live, std::move(result), slot, ended);
@@ -314,12 +320,11 @@ loop::Task<void> Submission::unknown(LivePtr live, Error error, std::int64_t slo
 /// Ends a request of which no byte has left, so that none ever will: durable before anybody is told. Gives `slot` back.
 loop::Task<void> Submission::not_sent(LivePtr live, Error error, std::int64_t slot) {
   const UtcTicks now = seams_.scheduler.clock().utc();
-  const BootTime ended = seams_.scheduler.now();
-  const bool in_time = ended < live->row.deadline;
+  const BootTime ended = unused_slot_end(seams_.scheduler.now());
+  const bool in_time = seams_.scheduler.now() < live->row.deadline;
   if (in_time && !is_blocking(live->row) && live->sending.reason() == Status::ShuttingDown) {
     // Stays queued: whoever opens the ledger next goes on.
-    if (live->row.state == State::Sending) co_await back_to_queue(live, slot, ended);
-    live->changed.notify_all();
+    if (live->row.state == State::Sending) (void)co_await back_to_queue(live, slot, ended);
     co_return;
   }
   RequestRow row = live->row;
@@ -334,7 +339,6 @@ loop::Task<void> Submission::not_sent(LivePtr live, Error error, std::int64_t sl
         {{"request_id", std::string_view(live->row.id.str())}, {"reason", std::string_view(written.error().message)}});
     live->error = std::move(written.error());
     live->given_up = true;  // the ledger's next client may still send it, so nobody is told that it was not
-    live->changed.notify_all();
   }
 }
 
@@ -352,28 +356,50 @@ loop::Task<Result<const MachineAction *>> Submission::look_once(LivePtr live, st
       co_await reader_.actions(*live->tenant, std::move(filter), Lane::Normal, life_);
   if (!listed) co_return fail(std::move(listed.error()));
   found = std::move(*listed);
-  co_return find_ours(*live, found);
+  const MachineAction *ours = find_ours(*live, found);
+  co_return ours != nullptr ? ours : find_adoptable(*live, found);
+}
+
+/// The sender of a request that is still marked as being sent is gone.
+loop::Task<Result<void>> Submission::mark_unknown(LivePtr live, BootTime closed) {
+  RequestRow row = live->row;
+  row.closed = closed;
+  row.document["error_text"] = "its sender ended before the answer was recorded";
+  set_state(row, State::Unknown, seams_.scheduler.clock().utc());
+  co_return co_await book_.write(live, std::move(row), Durability::Process);
 }
 
 loop::Task<void> Submission::look(LivePtr live, BootTime from) {
+  const Attendance attendance(live);
+  live->given_up = false;
+  if (live->row.state != State::Unknown) {
+    Result<void> marked = co_await mark_unknown(live, from);
+    if (!marked) {
+      live->error = std::move(marked.error());
+      live->given_up = true;
+      co_return;
+    }
+  }
   Result<void> settled = co_await loop::sleep_until(from + timing_.settle, life_);
   if (!settled) co_return;
   Backoff backoff(milliseconds(1'000), milliseconds(60'000));
   while (true) {
     std::vector<MachineAction> found;
     Result<const MachineAction *> ours = co_await look_once(live, found);
-    if (ours) {
-      if (*ours != nullptr) {
-        RequestRow row = live->row;
-        row.document["error_text"] = nullptr;
-        observe(row, **ours, seams_.scheduler.clock().utc());
-        live->error.reset();
-        (void)co_await book_.write(live, std::move(row), Durability::Process);
-      } else {
-        live->given_up = true;
-        live->changed.notify_all();
-      }
+    if (ours && *ours == nullptr) {
+      live->given_up = true;
       co_return;
+    }
+    if (ours) {
+      RequestRow row = live->row;
+      row.document["error_text"] = nullptr;
+      observe(row, **ours, seams_.scheduler.clock().utc());
+      row.document["adopted"] = !live->operation->action_type.empty() && !carries_our_mark(row, **ours);
+      Result<void> written = co_await book_.write(live, std::move(row), Durability::Process);
+      if (written) {
+        live->error.reset();
+        co_return;
+      }
     }
     Result<void> slept = co_await loop::sleep_until(seams_.scheduler.now() + backoff.next(), life_);
     if (!slept) co_return;

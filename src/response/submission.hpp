@@ -41,7 +41,7 @@ std::string device_key(const ledger::RequestRow &row);
 
 /// Brings requests to the service: turn, token, quota, one POST, and what its end means (mde-api §13). Each runs as a
 /// task of its own, independent of who asked; it ends with the request refused, not sent, unknown or held by the
-/// service. [loop]
+/// service. While one works on a request, Live::attending tells. [loop]
 class Submission {
  public:
   Submission(Seams &seams, const Timing &timing, Book &book, Reader &reader, loop::Scope &life)
@@ -57,8 +57,12 @@ class Submission {
   std::unique_ptr<DeviceTurns::Turn> turn(const ledger::RequestRow &row);
   /// Sends a queued request; `slot` is the quota slot when the request is already marked as sending, else 0.
   void start(LivePtr live, std::unique_ptr<DeviceTurns::Turn> turn, std::int64_t slot);
-  /// Looks for a request whose outcome is unknown, `settle` after `from`.
+  /// Looks for a request whose outcome is unknown, `settle` after `from`, when its connection was closed. One that is
+  /// still marked as being sent was left so by a sender that is gone, and becomes unknown first.
   void start_look(LivePtr live, BootTime from);
+
+  /// From now on an attempt that came to nothing is not repeated.
+  void stop() { stopping_ = true; }
 
   /// True when a token is at hand and nobody waits for the quota.
   bool may_send_at_once(const Tenant &tenant, const defender::Operation &operation) const;
@@ -69,19 +73,20 @@ class Submission {
   loop::Task<void> run(LivePtr live, std::unique_ptr<DeviceTurns::Turn> turn, std::int64_t slot);
   loop::Task<Result<void>> attempt_until_decided(LivePtr live, std::int64_t &slot);
   loop::Task<Result<std::int64_t>> take_slot(LivePtr live);
-  loop::Task<void> back_to_queue(LivePtr live, std::int64_t slot, BootTime ended);
+  loop::Task<Result<void>> back_to_queue(LivePtr live, std::int64_t slot, BootTime ended);
   loop::Task<http::Exchange> post(LivePtr live, const Secret &bearer);
-  loop::Task<void> accepted(LivePtr live, defender::PostResult result, std::int64_t slot, BootTime ended);
+  loop::Task<void> accepted(LivePtr live, defender::PostResult result, std::optional<UtcTicks> not_before,
+                            std::int64_t slot, BootTime ended);
   loop::Task<void> conflict(LivePtr live, defender::PostResult result, std::int64_t slot, BootTime ended);
   loop::Task<void> rejected(LivePtr live, Error error, std::int64_t slot, BootTime ended);
   loop::Task<void> unknown(LivePtr live, Error error, std::int64_t slot, BootTime ended);
   loop::Task<void> decide(LivePtr live, ledger::RequestRow row, std::int64_t slot, BootTime ended,
                           std::string echo = {});
   loop::Task<void> not_sent(LivePtr live, Error error, std::int64_t slot);
+  loop::Task<Result<void>> mark_unknown(LivePtr live, BootTime closed);
   loop::Task<void> look(LivePtr live, BootTime from);
   loop::Task<Result<const defender::MachineAction *>> look_once(LivePtr live,
                                                                 std::vector<defender::MachineAction> &found);
-  void note_service_date(const Live &live, const http::Exchange &exchange);
 
   Seams &seams_;
   const Timing &timing_;
@@ -89,8 +94,8 @@ class Submission {
   Reader &reader_;
   loop::Scope &life_;  // of the whole client: looks go on until it ends
   DeviceTurns turns_;
-  std::map<std::string, UtcTicks> service_dates_;  // by tenant: the newest Date that was seen
   loop::Activity sending_;
+  bool stopping_ = false;
 };
 
 /// The closure part that takes a slot for `row` and marks it as sending; shared by the quick way and the slow one.

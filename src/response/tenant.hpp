@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,5 +31,8 @@ struct Tenant {
     return tenant_id + "/" + client_id + "/" + (one_quota ? "*" : quota_class);
   }
 };
+
+/// Finds a tenant by its name in the config; nullptr when it is not known (any more). [loop]
+using TenantNamed = std::function<std::shared_ptr<Tenant>(const std::string &name)>;
 
 }  // namespace cordon::response

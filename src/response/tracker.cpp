@@ -25,29 +25,30 @@ ledger::RequestQuery in_flight_of(const std::string &tenant) {
 
 }  // namespace
 
-void Tracker::follow(std::shared_ptr<Tenant> tenant) {
-  Watch &watch = watches_[tenant->name];
+void Tracker::follow(const std::string &tenant) {
+  Watch &watch = watches_[tenant];
   if (watch.running) return;
   watch.running = true;
-  seams_.scheduler.spawn(run(std::move(tenant)));
+  seams_.scheduler.spawn(run(tenant));
 }
 
-loop::Task<void> Tracker::run(std::shared_ptr<Tenant> tenant) {
-  Watch &watch = watches_[tenant->name];
+loop::Task<void> Tracker::run(std::string name) {
+  Watch &watch = watches_[name];
   Backoff backoff(timing_.track_interval, std::max(timing_.track_interval, milliseconds(300'000)));
   milliseconds wait = timing_.track_interval;
-  while (book_.in_flight(tenant->name) > 0) {
+  while (book_.in_flight(name) > 0) {
     Result<void> slept = co_await loop::sleep_until(seams_.scheduler.now() + wait, life_);
     if (!slept) break;
+    const std::shared_ptr<Tenant> tenant = tenant_named_(name);  // anew each time: a reload may have changed it
+    if (tenant == nullptr) break;
     Result<void> looked = co_await look(*tenant, watch);
     if (looked) {
       wait = timing_.track_interval;
       backoff = Backoff(timing_.track_interval, std::max(timing_.track_interval, milliseconds(300'000)));
     } else {
       wait = backoff.next();
-      seams_.log.write(
-          LogLevel::Warning, "actions could not be followed; trying again",
-          {{"tenant", std::string_view(tenant->name)}, {"reason", std::string_view(looked.error().message)}});
+      seams_.log.write(LogLevel::Warning, "actions could not be followed; trying again",
+                       {{"tenant", std::string_view(name)}, {"reason", std::string_view(looked.error().message)}});
     }
   }
   watch.running = false;

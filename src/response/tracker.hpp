@@ -13,11 +13,16 @@ namespace cordon::response {
 /// filter. A tracked action is a row in the ledger, not a coroutine. [loop]
 class Tracker {
  public:
-  Tracker(Seams &seams, const Timing &timing, Book &book, Reader &reader, loop::Scope &life)
-      : seams_(seams), timing_(timing), book_(book), reader_(reader), life_(life) {}
+  Tracker(Seams &seams, const Timing &timing, Book &book, Reader &reader, loop::Scope &life, TenantNamed tenant_named)
+      : seams_(seams),
+        timing_(timing),
+        book_(book),
+        reader_(reader),
+        life_(life),
+        tenant_named_(std::move(tenant_named)) {}
 
-  /// Sees to it that the tenant's actions are followed for as long as some are in flight.
-  void follow(std::shared_ptr<Tenant> tenant);
+  /// Sees to it that the tenant's actions are followed for as long as some are in flight and it is configured.
+  void follow(const std::string &tenant);
 
  private:
   struct Watch {
@@ -25,7 +30,7 @@ class Tracker {
     bool by_id = false;   ///< the service refuses the filter by update
     bool running = false;
   };
-  loop::Task<void> run(std::shared_ptr<Tenant> tenant);
+  loop::Task<void> run(std::string name);
   loop::Task<Result<void>> look(const Tenant &tenant, Watch &watch);
   loop::Task<Result<void>> look_by_update(const Tenant &tenant, Watch &watch, UtcTicks oldest);
   loop::Task<Result<void>> look_by_id(const Tenant &tenant);
@@ -35,6 +40,7 @@ class Tracker {
   Book &book_;
   Reader &reader_;
   loop::Scope &life_;
+  TenantNamed tenant_named_;
   std::map<std::string, Watch> watches_;
 };
 
