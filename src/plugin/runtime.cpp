@@ -52,6 +52,7 @@ Runtime::Runtime(Config config, std::unique_ptr<Log> log, std::unique_ptr<System
       token_store_(loop_.scheduler(), *ledger_),
       events_(loop_.scheduler(), *ledger_),
       seams_(loop_.scheduler(), transport_, *ledger_, *random_, *log_, defender::Catalogue::instance()),
+      ledger_key_in_file_(config.vault.absent || !config.vault.file),
       config_(std::move(config)),
       responder_(seams_, config_.timing, [this](const std::string &name) { return tenant_named(name); }),
       calls_(loop_.scheduler()) {
@@ -110,8 +111,7 @@ Result<std::shared_ptr<response::Tenant>> Runtime::tenant_of(const std::string &
 
 Result<void> Runtime::attach_ledger_key() {
   if (!ledger_->has_key()) {
-    const bool kept_in_file = config_.vault.absent || !config_.vault.file;
-    if (kept_in_file) {
+    if (ledger_key_in_file_) {
       if (auto used = ledger_->use_key(std::nullopt, "file"); !used) return used;
     } else if (vault_->durable()) {
       auto wrapping_key = vault_->derive("ledger key", {});
@@ -130,8 +130,8 @@ Result<void> Runtime::attach_ledger_key() {
 
 void Runtime::start_locked() {
   if (started_) return;
-  started_ = true;
   loop_.start();
+  started_ = true;  // not before: without its thread nobody would serve a call
   loop_.scheduler().post([this] { loop_.scheduler().spawn(recover()); });
 }
 
@@ -158,17 +158,20 @@ Result<void> Runtime::reload(std::string_view config_json) {
   auto next = std::make_shared<Config>(std::move(*read));
   const auto apply = [this, next](loop::Scope &) -> loop::Task<Result<bool>> {
     std::map<std::string, std::shared_ptr<response::Tenant>> former;  // released after the lock
-    const std::lock_guard lock(mutex_);
-    former = tenants_;
-    const Config before = std::move(config_);
-    config_ = std::move(*next);
-    build_tenants();
-    for (auto &[name, tenant] : tenants_) {  // an unchanged tenant keeps its token
-      const auto old = before.tenants.find(name);
-      if (old != before.tenants.end() && old->second.source == config_.tenants[name].source &&
-          old->second.quota == config_.tenants[name].quota && former.contains(name))
-        tenant = former[name];
+    {
+      const std::lock_guard lock(mutex_);
+      former = tenants_;
+      const Config before = std::move(config_);
+      config_ = std::move(*next);
+      build_tenants();
+      for (auto &[name, tenant] : tenants_) {  // an unchanged tenant keeps its token
+        const auto old = before.tenants.find(name);
+        if (old != before.tenants.end() && old->second.source == config_.tenants[name].source &&
+            old->second.quota == config_.tenants[name].quota && former.contains(name))
+          tenant = former[name];
+      }
     }
+    responder_.tenants_changed();
     co_return true;
   };
   Result<bool> applied = run<bool>("", -1, apply);
@@ -200,7 +203,7 @@ Result<void> Runtime::shutdown(std::int32_t timeout_ms) {
 loop::Task<void> Runtime::drain(BootTime deadline, std::binary_semaphore &done) {
   ending_ = true;
   responder_.stop_sending();
-  for (loop::Scope *scope : scopes_) scope->cancel(Status::ShuttingDown);
+  for (const auto &[id, scope] : scopes_) scope->cancel(Status::ShuttingDown);
   {
     loop::Scope patient(loop_.scheduler(), deadline);
     Result<void> idle = co_await responder_.sending().wait_idle(patient);

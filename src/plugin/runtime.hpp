@@ -5,7 +5,6 @@
 #include <memory>
 #include <mutex>
 #include <semaphore>
-#include <set>
 #include <string>
 
 #include "http/curl_transport.hpp"
@@ -67,6 +66,9 @@ class Runtime final : public Client {
   Result<T> run(const std::string &call_id, std::int32_t timeout_ms, Work<T> work);
   template <class T>
   struct Call;
+  class Service;
+  template <class T>
+  void begin_serving(Call<T> &call);
   template <class T>
   loop::Task<void> serve(Call<T> &call);
 
@@ -114,7 +116,8 @@ class Runtime final : public Client {
   EventReader events_;
   response::Seams seams_;
 
-  mutable std::mutex mutex_;  ///< guards the members up to the next comment
+  const bool ledger_key_in_file_;  ///< no vault keeps it
+  mutable std::mutex mutex_;       ///< guards the members up to the next comment
   Config config_;
   std::map<std::string, std::shared_ptr<response::Tenant>> tenants_;
   bool started_ = false;
@@ -122,8 +125,7 @@ class Runtime final : public Client {
 
   response::Responder responder_;  // from here on: [loop]
   loop::Activity calls_;
-  std::map<std::string, loop::Scope *> call_ids_;
-  std::set<loop::Scope *> scopes_;
+  std::multimap<std::string, loop::Scope *> scopes_;  ///< of the calls under way, by call_id
   bool recovered_ = false;
   bool ending_ = false;
 

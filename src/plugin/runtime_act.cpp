@@ -159,9 +159,9 @@ Result<void> Runtime::withdraw(std::string_view request_id) {
 Result<void> Runtime::interrupt(std::string_view call_id) {
   const std::string id(call_id);
   const Work<bool> work = [this, id](loop::Scope &) -> loop::Task<Result<bool>> {
-    const auto it = call_ids_.find(id);
-    if (it == call_ids_.end()) co_return fail(Status::NotFound, "no call with this call_id is under way");
-    it->second->cancel(Status::Interrupted);
+    const auto [first, last] = scopes_.equal_range(id);
+    if (id.empty() || first == last) co_return fail(Status::NotFound, "no call with this call_id is under way");
+    for (auto call = first; call != last; ++call) call->second->cancel(Status::Interrupted);
     co_return true;
   };
   Result<bool> done = run<bool>("", -1, work);

@@ -1,8 +1,19 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include "plugin/runtime.hpp"
 
 namespace cordon::plugin {
+
+/// Whether a call that acts got as far as sending is not known here, so the worse is claimed.
+inline Error ended_without_result(Status status, std::string_view why) {
+  Error error(status, fmt::format("the call ended without a result ({}); look at list_requests before you repeat one "
+                                  "that acts",
+                                  why));
+  error.outcome_unknown = true;
+  return error;
+}
 
 /// A call on its way to the loop and back. It lives on the stack of the host's thread, which blocks until it is served.
 template <class T>
@@ -16,26 +27,60 @@ struct Runtime::Call {
   std::binary_semaphore done{0};
 };
 
+/// A call's time on the loop: it can be interrupted and ended, and counts. At its end, however that comes, the host's
+/// thread goes on, and the call may be gone.
+class Runtime::Service {
+ public:
+  Service(Runtime &runtime, const std::string &call_id, std::optional<BootTime> deadline, std::binary_semaphore &done)
+      : release_(done),
+        mark_(runtime.calls_),
+        scope(runtime.loop_.scheduler(), deadline),
+        runtime_(runtime),
+        place_(runtime.scopes_.emplace(call_id, &scope)) {
+    if (runtime.ending_) scope.cancel(Status::ShuttingDown);
+  }
+  ~Service() { runtime_.scopes_.erase(place_); }
+  Service(const Service &) = delete;
+  Service &operator=(const Service &) = delete;
+
+ private:
+  struct Release {
+    explicit Release(std::binary_semaphore &done_) : done(done_) {}
+    ~Release() { done.release(); }
+    Release(const Release &) = delete;
+    Release &operator=(const Release &) = delete;
+    std::binary_semaphore &done;
+  };
+  const Release release_;  // first, hence last to go
+  const loop::Activity::Mark mark_;
+
+ public:
+  loop::Scope scope;
+
+ private:
+  Runtime &runtime_;
+  std::multimap<std::string, loop::Scope *>::iterator place_;
+};
+
 template <class T>
 loop::Task<void> Runtime::serve(Call<T> &call) {
-  {
-    const loop::Activity::Mark mark(calls_);
-    loop::Scope scope(loop_.scheduler(), call.deadline);
-    if (ending_) scope.cancel(Status::ShuttingDown);
-    scopes_.insert(&scope);
-    if (!call.call_id.empty()) call_ids_[call.call_id] = &scope;
-    try {
-      call.result.emplace(co_await call.work(scope));
-    } catch (const std::bad_alloc &) {
-      call.result.emplace(fail(Status::OutOfMemory, "out of memory"));
-    } catch (const std::exception &e) {
-      call.result.emplace(fail(Status::Internal, std::string("a promise inside the library was broken: ") + e.what()));
-    }
-    scopes_.erase(&scope);
-    if (const auto it = call_ids_.find(call.call_id); it != call_ids_.end() && it->second == &scope)
-      call_ids_.erase(it);
+  Service service(*this, call.call_id, call.deadline, call.done);
+  try {
+    call.result.emplace(co_await call.work(service.scope));
+  } catch (const std::bad_alloc &) {
+    call.result.emplace(fail(ended_without_result(Status::OutOfMemory, "memory ran out during the call")));
+  } catch (const std::exception &e) {
+    call.result.emplace(fail(ended_without_result(Status::Internal, e.what())));
   }
-  call.done.release();  // from here on `call` may be gone
+}
+
+template <class T>
+void Runtime::begin_serving(Call<T> &call) {
+  try {
+    loop_.scheduler().spawn(serve(call));
+  } catch (const std::bad_alloc &) {  // before it began
+    call.done.release();
+  }
 }
 
 template <class T>
@@ -46,9 +91,10 @@ Result<T> Runtime::run(const std::string &call_id, std::int32_t timeout_ms, Work
     const std::lock_guard lock(mutex_);
     if (!accepting_) return fail(Status::ShuttingDown, "the client was shut down; open a new one");
     start_locked();
-    loop_.scheduler().post([this, &call] { loop_.scheduler().spawn(serve(call)); });
+    loop_.scheduler().post([this, &call] { begin_serving(call); });
   }
   call.done.acquire();
+  if (!call.result) return fail(ended_without_result(Status::OutOfMemory, "the call could not be served"));
   return std::move(*call.result);
 }
 
