@@ -1,0 +1,137 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/json.hpp"
+#include "http/transport.hpp"
+#include "loop/wait.hpp"
+
+namespace cordon::test {
+
+/// How the service treats the next POST; by default it is accepted at once and answered after 10 ms.
+struct PostStep {
+  PostStep() = default;
+  bool connects = true;
+  bool applies = true;  ///< an action is made and listed
+  bool answers = true;  ///< false: the connection is lost instead
+  bool echoes = true;   ///< comment and external id come back
+  int status = 201;     ///< other than 201: an error of the service, nothing is made
+  std::string code;     ///< the error's code
+  nanoseconds connecting{0};
+  nanoseconds answering = milliseconds(10);
+};
+
+/// The service as the response layer sees it: takes POSTs by a script, lists what was made. On the virtual clock.
+class FakeService final : public http::Transport {
+ public:
+  explicit FakeService(loop::Scheduler &scheduler) : scheduler_(scheduler) {}
+
+  /// One POST that left.
+  struct Post {
+    std::string machine;
+    Json body;
+    BootTime at;
+  };
+
+  loop::Task<http::Exchange> send(const http::Request &request, loop::Scope &scope) override {
+    http::Exchange exchange;
+    if (request.method == http::Method::Get) {
+      ++reads;
+      exchange.sent = true;
+      exchange.response.emplace();
+      exchange.response->status = 200;
+      exchange.response->body = document_of(request.url);
+      exchange.ended = scheduler_.now();
+      co_return exchange;
+    }
+    const PostStep step = next_step();
+    const BootTime connected = scheduler_.now() + step.connecting;
+    Result<void> connecting = co_await loop::sleep_until(connected, scope);
+    exchange.ended = scheduler_.now();
+    if (!connecting || !step.connects) {
+      exchange.error = connecting ? Error(Status::Network, "connection refused").retry() : connecting.error();
+      co_return exchange;
+    }
+    if (request.sent != nullptr) *request.sent = true;
+    exchange.sent = true;
+    const std::string machine = machine_of(request.url);
+    posts.push_back({machine, Json::parse(request.body), scheduler_.now()});
+    most_at_once_ = std::max(most_at_once_, ++open_[machine]);
+    const bool isolates = request.url.ends_with("/isolate");
+    const Json action = step.status == 201 && step.applies
+                            ? make_action(machine, isolates ? "Isolate" : "RestrictCodeExecution", step)
+                            : Json();
+    const BootTime answered = scheduler_.now() + step.answering;
+    Result<void> answering = co_await loop::sleep_until(answered, scope);
+    --open_[machine];
+    exchange.ended = scheduler_.now();
+    if (!answering || !step.answers) {
+      exchange.error = answering ? Error(Status::Network, "connection lost").retry() : answering.error();
+      co_return exchange;
+    }
+    exchange.response.emplace();
+    exchange.response->status = step.status;
+    exchange.response->body =
+        step.status == 201 ? action.dump() : Json{{"error", {{"code", step.code}, {"message", "no"}}}}.dump();
+    co_return exchange;
+  }
+
+  /// The most POSTs that one device ever had under way.
+  int most_at_once() const { return most_at_once_; }
+  void finish_all(const char *status) {
+    for (Json &action : actions) {
+      action["status"] = status;
+      action["lastUpdateDateTimeUtc"] = scheduler_.clock().utc().str();
+    }
+  }
+
+  std::deque<PostStep> script;
+  std::vector<Post> posts;
+  std::vector<Json> actions;
+  int reads = 0;
+
+ private:
+  PostStep next_step() {
+    if (script.empty()) return PostStep();
+    const PostStep step = script.front();
+    script.pop_front();
+    return step;
+  }
+  static std::string machine_of(const std::string &url) {
+    const std::size_t at = url.find("/machines/") + 10;
+    return url.substr(at, url.find('/', at) - at);
+  }
+  Json make_action(const std::string &machine, const char *type, const PostStep &step) {
+    const Json &body = posts.back().body;
+    const std::string now = scheduler_.clock().utc().str();
+    std::string id = std::to_string(++made_);
+    id = "00000000-0000-4000-8000-" + std::string(12 - id.size(), '0') + id;
+    const Json action = {{"id", id},
+                         {"type", type},
+                         {"status", "Pending"},
+                         {"machineId", machine},
+                         {"requestorComment", step.echoes ? body["Comment"] : Json(nullptr)},
+                         {"externalId", step.echoes ? body["ExternalId"] : Json(nullptr)},
+                         {"creationDateTimeUtc", now},
+                         {"lastUpdateDateTimeUtc", now}};
+    actions.push_back(action);
+    return action;
+  }
+  std::string document_of(const std::string &url) const {
+    Json rows = Json::array();
+    for (const Json &action : actions)
+      if (url.find("machineId") == std::string::npos || url.find(action["machineId"]) != std::string::npos)
+        rows.push_back(action);
+    return Json{{"value", rows}}.dump();
+  }
+
+  loop::Scheduler &scheduler_;
+  std::map<std::string, int> open_;
+  int most_at_once_ = 0;
+  int made_ = 0;
+};
+
+}  // namespace cordon::test

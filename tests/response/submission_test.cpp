@@ -1,0 +1,260 @@
+#include "response_fixture.hpp"
+
+namespace cordon::test {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+/// One request's way to the service, and what its end means.
+class Submitting : public ResponseTest {
+ protected:
+  PostStep &next() { return service().script.emplace_back(); }
+  int slots_in_use() {
+    const auto usage = process->ledger->run_blocking(ledger::Durability::Read, [&](ledger::Tx &tx) {
+      return tx.quota_usage(process->tenant->quota_key("restrict"), windows, clock.now());
+    });
+    return usage.value().windows[0].used;
+  }
+};
+
+TEST_F(Submitting, AnAcceptedPostIsPendingAndOnePostOnly) {
+  Caller &c = act(intent(machine()));
+  run_for(seconds(1));
+  EXPECT_EQ(c.status(), "CORDON_PENDING");
+  EXPECT_EQ(c.state(), "pending");
+  EXPECT_EQ(service().posts.size(), 1u);
+  EXPECT_EQ(service().posts[0].body["ExternalId"], c.request_id());
+}
+
+TEST_F(Submitting, OkIsSaidOnlyOnceTheServiceSaysSucceeded) {
+  Caller &c = act(intent(machine(), {{"until", "finished"}}));
+  run_for(seconds(20));
+  EXPECT_EQ(c.status(), "waiting");
+  service().finish_all("Succeeded");
+  run_for(seconds(20));
+  EXPECT_EQ(c.status(), "CORDON_OK");
+}
+
+TEST_F(Submitting, TwoRequestsForOneDeviceNeverHaveTheirPostsUnderWayAtOnce) {
+  for (int i = 0; i < 5; ++i)
+    for (const char device : {'a', 'b'}) {
+      next().answering = milliseconds(100);
+      submit(intent(machine(device), {{"force_new", true}}));
+    }
+  run_for(seconds(5));
+  EXPECT_EQ(service().posts.size(), 10u);
+  EXPECT_EQ(service().most_at_once(), 1);
+}
+
+TEST_F(Submitting, ARequestWhoseTimePassesBehindAnotherForTheSameDeviceIsNeverSent) {
+  next().answering = seconds(30);
+  submit(intent(machine()));
+  Caller &late = submit(intent(machine(), {{"force_new", true}, {"valid_for_ms", 10'000}}));
+  run_for(minutes(5));
+  EXPECT_EQ(state_of(late.request_id()), "expired");
+  EXPECT_EQ(service().posts.size(), 1u);
+}
+
+TEST_F(Submitting, ARefusedConnectionGivesItsSlotBack) {
+  for (int i = 0; i < 3; ++i) next().connects = false;
+  Caller &c = act(intent(machine()));
+  run_for(seconds(10));
+  EXPECT_EQ(c.status(), "CORDON_E_NETWORK");
+  EXPECT_EQ(state_of(c.request_id()), "withdrawn");
+  EXPECT_EQ(service().posts.size(), 0u);
+  EXPECT_EQ(slots_in_use(), 0);
+}
+
+TEST_F(Submitting, AnInterruptBeforeAByteHasLeftSendsNothing) {
+  next().connecting = seconds(5);
+  Caller &c = act(intent(machine()));
+  run_for(seconds(1));
+  c.scope.cancel(Status::Interrupted);
+  run();
+  EXPECT_EQ(c.status(), "CORDON_E_INTERRUPTED");
+  EXPECT_NE(c.message().find("nothing was sent and nothing will be"), std::string::npos);
+  EXPECT_EQ(state_of(c.request_id()), "withdrawn");
+  run_for(minutes(5));
+  EXPECT_EQ(service().posts.size(), 0u);
+  EXPECT_EQ(slots_in_use(), 0);
+}
+
+TEST_F(Submitting, ADeadlineBeforeAByteHasLeftSendsNothing) {
+  next().connecting = seconds(5);
+  Caller &c = act(intent(machine()), seconds(1));
+  run_for(minutes(5));
+  EXPECT_EQ(c.status(), "CORDON_E_DEADLINE");
+  EXPECT_EQ(state_of(c.request_id()), "expired");
+  EXPECT_EQ(service().posts.size(), 0u);
+}
+
+TEST_F(Submitting, AnInterruptOrADeadlineAfterBytesHaveLeftIsAnUnknownOutcome) {
+  next().answering = seconds(5);
+  next().answering = seconds(5);
+  Caller &interrupted = act(intent(machine('a')));
+  Caller &late = act(intent(machine('b')), seconds(2));
+  run_for(seconds(1));
+  interrupted.scope.cancel(Status::Interrupted);
+  run_for(seconds(2));
+  for (Caller *c : {&interrupted, &late}) {
+    EXPECT_EQ(c->status(), "CORDON_E_OUTCOME_UNKNOWN");
+    EXPECT_EQ(c->message().find("nothing was sent"), std::string::npos);
+  }
+  run_for(seconds(5));
+  EXPECT_EQ(state_of(interrupted.request_id()), "pending") << "the answer is still waited for";
+  EXPECT_EQ(state_of(late.request_id()), "pending");
+  EXPECT_EQ(service().posts.size(), 2u);
+}
+
+TEST_F(Submitting, ALostAnswerIsFoundByItsMarkAndNotSentAgain) {
+  next().answers = false;
+  Caller &c = act(intent(machine()));
+  run_for(seconds(50));
+  EXPECT_EQ(c.status(), "CORDON_PENDING");
+  EXPECT_EQ((**c.got).document["adopted"], false);
+  EXPECT_EQ(service().posts.size(), 1u);
+}
+
+TEST_F(Submitting, ALostAnswerOfAServiceThatEchoesNothingIsAdopted) {
+  next().answers = false;
+  service().script.back().echoes = false;
+  Caller &c = act(intent(machine()));
+  run_for(seconds(50));
+  EXPECT_EQ(c.status(), "CORDON_PENDING");
+  EXPECT_EQ((**c.got).document["adopted"], true) << "whose it is can't be told";
+}
+
+TEST_F(Submitting, APostThatIsNotFoundStaysUnknownAndIsNotSentAgain) {
+  next().answers = false;
+  service().script.back().applies = false;
+  Caller &c = act(intent(machine()), minutes(10));
+  run_for(minutes(9));
+  EXPECT_EQ(c.status(), "CORDON_E_OUTCOME_UNKNOWN");
+  EXPECT_NE(c.message().find("force_new"), std::string::npos) << c.message();
+  EXPECT_EQ(poll(c.request_id()).status(), "CORDON_E_OUTCOME_UNKNOWN");
+  EXPECT_EQ(service().posts.size(), 1u);
+}
+
+TEST_F(Submitting, AnUnknownRequestIsLookedForAgainWhenSomebodyWaitsForIt) {
+  next().answers = false;
+  Caller &c = act(intent(machine()), minutes(2));
+  run_for(seconds(1));
+  const Json hidden = service().actions.back();
+  service().actions.clear();
+  run_for(minutes(1));
+  ASSERT_EQ(c.status(), "CORDON_E_OUTCOME_UNKNOWN");
+  service().actions.push_back(hidden);
+  const int reads = service().reads;
+  Caller &polled = poll(c.request_id(), seconds(20));
+  poll(c.request_id(), seconds(10));
+  run_for(seconds(30));
+  EXPECT_EQ(polled.status(), "CORDON_PENDING");
+  EXPECT_EQ(state_of(c.request_id()), "pending");
+  EXPECT_LE(service().reads, reads + 2) << "one look for both, and the tracker's";
+}
+
+TEST_F(Submitting, AnAnswerThatCannotBeRecordedIsUnknownAndFoundLater) {
+  Caller &c = act(intent(machine()));
+  run();
+  ASSERT_EQ(service().posts.size(), 1u);
+  process->disk.failures = 1;
+  run_for(seconds(1));
+  EXPECT_EQ(c.status(), "CORDON_E_OUTCOME_UNKNOWN");
+  EXPECT_EQ(state_of(c.request_id()), "sending") << "what the ledger knows";
+  EXPECT_EQ(withdraw(c.request_id()).error().status, Status::InvalidState) << "it was sent";
+  Caller &polled = poll(c.request_id(), minutes(2));
+  run_for(minutes(2));
+  EXPECT_EQ(polled.status(), "CORDON_PENDING");
+  EXPECT_EQ(service().posts.size(), 1u);
+}
+
+TEST_F(Submitting, ATakingBackThatCannotBeRecordedIsNotReportedAsNotSent) {
+  next().connecting = seconds(5);
+  Caller &c = act(intent(machine()));
+  run_for(seconds(1));
+  process->disk.failures = 1;
+  c.scope.cancel(Status::Interrupted);
+  run();
+  EXPECT_EQ(c.status(), "CORDON_E_OUTCOME_UNKNOWN");
+  EXPECT_EQ(c.message().find("nothing was sent"), std::string::npos) << c.message();
+}
+
+TEST_F(Submitting, AThrottledPostIsRepeatedOnlyWhileTheRequestIsValid) {
+  next().status = 429;
+  Caller &c = act(intent(machine()), seconds(30));
+  run_for(seconds(1));
+  EXPECT_EQ(c.status(), "CORDON_E_RATE_LIMITED") << "no Retry-After counts as a minute";
+  EXPECT_EQ(state_of(c.request_id()), "withdrawn");
+  next();
+  Caller &patient = submit(intent(machine('b')));
+  run_for(minutes(3));
+  EXPECT_EQ(state_of(patient.request_id()), "pending");
+}
+
+/// One slot a minute.
+class OneSlot : public Submitting {
+ protected:
+  OneSlot() {
+    windows = {{1, std::chrono::seconds(60)}};
+    begin_process();
+    act(intent(machine('f')));
+    run_for(seconds(1));
+    EXPECT_EQ(service().posts.size(), 1u);
+  }
+};
+
+TEST_F(OneSlot, ARequestThatExpiresWhileItWaitsForTheQuotaIsNeverSent) {
+  // The slot is free 60 s after the answer; this one's time ends at the same moment.
+  const BootTime free = service().posts[0].at + milliseconds(10) + seconds(60);
+  const auto left = std::chrono::duration_cast<milliseconds>(free - clock.now());
+  Caller &c = submit(intent(machine(), {{"valid_for_ms", left.count()}}));
+  run_for(left - milliseconds(1));
+  EXPECT_EQ(state_of(c.request_id()), "queued");
+  run_for(minutes(5));
+  EXPECT_EQ(state_of(c.request_id()), "expired");
+  EXPECT_EQ(service().posts.size(), 1u);
+}
+
+TEST_F(OneSlot, ACallWhoseDeadlineComesBeforeTheSlotIsToldAtOnceAndNeverSent) {
+  Caller &c = act(intent(machine()), seconds(30));
+  run();
+  EXPECT_EQ(c.status(), "CORDON_E_RATE_LIMITED");
+  EXPECT_GT(c.got->error().retry_after_ms, 50'000);
+  EXPECT_EQ(state_of(c.request_id()), "withdrawn");
+  run_for(minutes(5));
+  EXPECT_EQ(service().posts.size(), 1u);
+}
+
+TEST_F(OneSlot, AValidityThatIsJoinedWhileTheSlotIsTakenIsNotLost) {
+  Caller &hasty = act(intent(machine()), seconds(65));
+  run_for(milliseconds(59'000));
+  process->disk.held = true;
+  Caller &joined = caller(std::nullopt);
+  process->scheduler.spawn(submit_for(responder(), intent(machine()), joined));
+  run_for(milliseconds(100));  // the slot's transaction waits behind the one that joins, with an older copy of the row
+  process->disk.held = false;
+  next().connecting = seconds(10);
+  process->disk.release();
+  run();
+  ASSERT_TRUE(joined.got && *joined.got);
+  EXPECT_EQ(state_of(joined.request_id()), "sending");
+  EXPECT_EQ((**poll(joined.request_id()).got).document["expires_at"], (**joined.got).document["expires_at"]);
+  run_for(seconds(20));
+  EXPECT_EQ(hasty.status(), "CORDON_E_OUTCOME_UNKNOWN") << "somebody else still wants it";
+  EXPECT_EQ(state_of(joined.request_id()), "pending");
+  EXPECT_EQ(service().posts.size(), 2u);
+}
+
+TEST_F(OneSlot, ARequestThatWaitsForTheQuotaCanBeWithdrawn) {
+  Caller &c = submit(intent(machine()));
+  EXPECT_EQ(state_of(c.request_id()), "queued");
+  EXPECT_TRUE(withdraw(c.request_id()));
+  EXPECT_EQ(state_of(c.request_id()), "withdrawn");
+  EXPECT_EQ(withdraw(c.request_id()).has_value(), true) << "it is what was wanted";
+  run_for(minutes(5));
+  EXPECT_EQ(service().posts.size(), 1u);
+}
+
+}  // namespace
+}  // namespace cordon::test
