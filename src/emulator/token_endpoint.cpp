@@ -2,6 +2,8 @@
 
 #include <sodium.h>
 
+#include <algorithm>
+
 #include "base/json.hpp"
 #include "base/text.hpp"
 
@@ -24,11 +26,12 @@ std::string decode_base64(std::string_view text) {
 void read_basic(std::string_view authorization, TokenRequest &request) {
   constexpr std::string_view kScheme = "Basic ";
   if (!equal_ignoring_case(authorization.substr(0, kScheme.size()), kScheme)) return;
-  const std::string pair = decode_base64(authorization.substr(kScheme.size()));
-  const std::size_t colon = pair.find(':');
-  if (colon == std::string::npos) return;
-  request.basic_id = percent_decode(std::string_view(pair).substr(0, colon), true).value_or("");
-  request.basic_secret = percent_decode(std::string_view(pair).substr(colon + 1), true).value_or("");
+  const std::string decoded = decode_base64(authorization.substr(kScheme.size()));
+  const std::string_view pair = decoded;
+  const auto colon = std::find(pair.begin(), pair.end(), ':');
+  if (colon == pair.end()) return;
+  request.basic_id = percent_decode(std::string_view(pair.begin(), colon), true).value_or("");
+  request.basic_secret = percent_decode(std::string_view(colon + 1, pair.end()), true).value_or("");
 }
 
 }  // namespace

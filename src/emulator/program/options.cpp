@@ -35,11 +35,12 @@ std::string ListenAddress::url_host() const {
 Result<ListenAddress> parse_address(const std::string &text) {
   const std::size_t colon = text.rfind(':');
   std::string host = text.substr(0, std::min(colon, text.size()));
-  const auto port = colon == std::string::npos ? std::nullopt : parse_int(std::string_view(text).substr(colon + 1));
+  const std::int64_t port =
+      colon == std::string::npos ? -1 : parse_int(std::string_view(text).substr(colon + 1)).value_or(-1);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  if (host.empty() || !port || *port < 0 || *port > 65'535)
+  if (host.empty() || port < 0 || port > 65'535)
     return fail(Status::InvalidArgument, "an address reads like 127.0.0.1:8443; port 0 picks a free one");
-  return ListenAddress{host, static_cast<std::uint16_t>(*port)};
+  return ListenAddress{host, static_cast<std::uint16_t>(port)};
 }
 
 tl::expected<Options, int> parse_options(int argc, char **argv) {
