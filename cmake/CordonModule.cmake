@@ -3,17 +3,25 @@ add_library(cordon_flags INTERFACE)
 target_compile_options(
   cordon_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
                          $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Woverloaded-virtual>)
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  # It takes what a unity source includes for a header.
+  target_compile_options(cordon_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
+endif()
 if(CORDON_SANITIZE)
   target_compile_options(cordon_flags INTERFACE -fsanitize=${CORDON_SANITIZE} -fno-sanitize-recover=all
                                                 -fno-omit-frame-pointer)
   target_link_options(cordon_flags INTERFACE -fsanitize=${CORDON_SANITIZE})
 endif()
 
-# cordon_module(<name> [DEPS module...] [LINK library...]): the static library cordon_<name> of this folder's sources.
+# cordon_module(<name> [DEPS module...] [LINK library...] [ALONE source...]): the static library cordon_<name> of this
+# folder's sources. In a unity build those named after ALONE are compiled by themselves.
 function(cordon_module name)
-  cmake_parse_arguments(arg "" "" "DEPS;LINK" ${ARGN})
+  cmake_parse_arguments(arg "" "" "DEPS;LINK;ALONE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   add_library(cordon_${name} STATIC ${sources})
+  if(arg_ALONE)
+    set_source_files_properties(${arg_ALONE} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  endif()
   target_include_directories(cordon_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
   list(TRANSFORM arg_DEPS PREPEND cordon_)
   target_link_libraries(cordon_${name} PUBLIC cordon_flags ${arg_DEPS} ${arg_LINK})
@@ -25,10 +33,14 @@ function(cordon_module name)
   endif()
 endfunction()
 
-# cordon_test(<name> SOURCES file... [LINK library...]): a GoogleTest program, each of its tests known to ctest.
+# cordon_test(<name> SOURCES source... [LINK library...] [ALONE source...]): a GoogleTest program, each of its tests known
+# to ctest. ALONE as above.
 function(cordon_test name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK;ALONE" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
+  if(arg_ALONE)
+    set_source_files_properties(${arg_ALONE} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  endif()
   target_link_libraries(${name} PRIVATE cordon_flags ${arg_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   # The modules are compiled as -fPIC; sharing their precompiled header asks for the same.

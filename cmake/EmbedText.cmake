@@ -24,5 +24,6 @@ const std::string_view @symbol@(reinterpret_cast<const char *>(bytes), sizeof by
 }
 " @ONLY)
   target_sources(${target} PRIVATE ${out}/${symbol}.cpp)
+  set_source_files_properties(${out}/${symbol}.cpp PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   target_include_directories(${target} PUBLIC ${CMAKE_CURRENT_BINARY_DIR})
 endfunction()

@@ -90,7 +90,7 @@ step "Packages and build (build/release)"
 sh cmake/bootstrap.sh build
 build_log=build/logs/demo.log
 mkdir -p build/logs
-{ cmake --preset release && cmake --build --preset release; } >"$build_log" 2>&1 ||
+{ cmake --preset release -DCMAKE_UNITY_BUILD=ON && cmake --build --preset release; } >"$build_log" 2>&1 ||
   { tail -n 40 "$build_log"; die "the build failed, see $build_log"; }
 library=$PWD/build/release/src/boundary/libcordon.so.1
 host=$PWD/build/release/examples/host
