@@ -47,6 +47,10 @@ std::string ClientSecretSource::endpoint() const {
                      token_version_ == 1 ? "" : "v2.0/");
 }
 
+std::string ClientSecretSource::authority() const {
+  return applicant_.login;
+}
+
 Secret ClientSecretSource::form(const Secret &secret) const {
   Secret body;
   // Reserved at once: growing would leave copies behind, wiped but needless.

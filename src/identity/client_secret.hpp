@@ -22,6 +22,7 @@ class ClientSecretSource final : public TokenSource {
 
   loop::Task<Result<SharedToken>> fetch(loop::Scope &scope) override;
   std::string fingerprint() const override;
+  std::string authority() const override;
 
  private:
   Secret form(const Secret &secret) const;

@@ -36,6 +36,8 @@ class TokenSource {
   /// Changes when tenant, application, authority or the credential itself changes, and tells nothing about the
   /// credential. Empty when that can't be known now.
   virtual std::string fingerprint() const = 0;
+  /// Whom it asks, for messages: "https://login.microsoftonline.com"; empty: nobody.
+  virtual std::string authority() const { return {}; }
 };
 
 /// Makes a token that was asked for at `asked` and lives `expires_in_s` seconds.

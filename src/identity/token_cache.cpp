@@ -50,6 +50,10 @@ struct TokenCache::State : std::enable_shared_from_this<State> {
   bool is_failure_remembered() const {
     return failure && !failure->retryable && scheduler.now() < not_before && source->fingerprint() == failed_with;
   }
+  Error ended(const loop::Scope &caller) const {
+    const std::string authority = source->authority();
+    return caller.error(authority.empty() ? "waiting for a token" : "waiting for a token from " + authority);
+  }
   bool must_wait() const { return failure && failure->retryable && scheduler.now() < not_before; }
   void take_off() {
     flight = std::make_shared<Flight>(scheduler);
@@ -146,7 +150,7 @@ loop::Task<Result<SharedToken>> TokenCache::State::join(std::shared_ptr<State> s
       co_return fail(std::move(error));
     }
     auto woken = co_await flight->changed.wait(scope);
-    if (!woken && !flight->result) co_return fail(scope.error("waiting for a token"));
+    if (!woken && !flight->result) co_return fail(state->ended(scope));
   }
 }
 
@@ -159,7 +163,7 @@ TokenCache::~TokenCache() {
 
 loop::Task<Result<SharedToken>> TokenCache::get(loop::Scope &scope) {
   const std::shared_ptr<State> state = state_;
-  if (scope.reason()) co_return fail(scope.error("waiting for a token"));
+  if (scope.reason()) co_return fail(state->ended(scope));
   if (SharedToken token = state->usable()) {
     const BootTime now = state->scheduler.now();
     if (now >= token->refresh_at && now >= state->not_before && !state->flight) state->take_off();

@@ -29,6 +29,11 @@ Error about(Error error, const RequestRow &row) {
   return error;
 }
 
+Error unsent(Error error, const RequestRow &row) {
+  error.message += "; nothing was sent and nothing will be";
+  return about(std::move(error), row);
+}
+
 /// No byte has left. A request that is marked as being sent and that nobody works on was left so by a dead sender, or
 /// its end could not be recorded.
 bool may_be_taken_back(const Live &live) {
@@ -251,7 +256,9 @@ loop::Task<Result<Outcome>> Responder::wait_for(Begun begun, bool until_finished
   }
   const bool withdrawn = live.row.state == State::Withdrawn && live.sending.reason() == Status::NotSent;
   const bool refused = live.row.state == State::Rejected || (ledger::is_never_sent(live.row.state) && !withdrawn);
-  if (refused && live.error && !begun.joined) co_return fail(about(*live.error, live.row));
+  if (refused && live.error && !begun.joined)
+    co_return fail(ledger::is_never_sent(live.row.state) ? unsent(*live.error, live.row)
+                                                         : about(*live.error, live.row));
   co_return outcome_of(live, begun.shows_adopted);
 }
 
@@ -262,11 +269,9 @@ loop::Task<Result<Outcome>> Responder::end_early(Begun begun, Error why) {
   const bool unwanted = live->holders == 1 || live->sending.reason();
   if (unwanted && may_be_taken_back(*live)) co_await drop_unsent(live, why.status);
   if (ledger::is_never_sent(live->row.state)) {
-    // What stopped it may say more than the time-out: no quota, no connection.
-    const bool only_time = !live->error || live->error->status == Status::Deadline || is_error(why.status) == false;
-    Error error = only_time ? std::move(why) : *live->error;
-    error.message += "; nothing was sent and nothing will be";
-    co_return fail(about(std::move(error), live->row));
+    // What stopped it says more than that the time is over: no quota, no connection, and where.
+    const bool says_more = live->error && (live->error->status != Status::Deadline || why.status == Status::Deadline);
+    co_return fail(unsent(says_more ? *live->error : std::move(why), live->row));
   }
   if (is_held_by_service(live->row.state) || ledger::is_ended(live->row.state))
     co_return outcome_of(*live, begun.shows_adopted);
