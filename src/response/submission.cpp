@@ -25,6 +25,11 @@ std::optional<UtcTicks> sent_after(const defender::PostResult &result, nanosecon
   return *result.service_date - after - kDateGrain;
 }
 
+/// The credential is not at hand, but a host may give it or unlock the vault the next moment.
+bool is_locked_away(const Error &error) {
+  return error.http_status == 0 && (error.status == Status::VaultLocked || error.status == Status::NotFound);
+}
+
 void explain(RequestRow &row, const Error &error) {
   row.document["error_text"] = error.message;
 }
@@ -116,7 +121,13 @@ loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::in
   for (int attempt = 1;; ++attempt) {
     const std::shared_ptr<Tenant> tenant = live->tenant;  // a reload may put another in its place
     Result<identity::SharedToken> token = co_await tenant->tokens->get(live->sending);
-    if (!token) co_return fail(std::move(token.error()));
+    if (!token) {
+      if (slot != 0 || is_blocking(live->row) || !is_locked_away(token.error()))
+        co_return fail(std::move(token.error()));
+      Result<void> slept = co_await loop::sleep_until(seams_.scheduler.now() + backoff.next(), live->sending);
+      if (!slept) co_return fail(std::move(token.error()));
+      continue;
+    }
     if (slot == 0) {
       Result<std::int64_t> taken = co_await take_slot(live);
       if (!taken) co_return fail(std::move(taken.error()));
