@@ -128,6 +128,12 @@ Result<void> Runtime::attach_ledger_key() {
   return {};
 }
 
+Result<void> Runtime::need_ledger_key() {
+  if (ledger_->has_key()) return {};
+  if (auto fresh = vault_->refresh(); !fresh) return fresh;
+  return attach_ledger_key();
+}
+
 void Runtime::start_locked() {
   if (started_) return;
   loop_.start();

@@ -50,6 +50,8 @@ class Runtime final : public Client {
   /// Gives the ledger its key as soon as there is one: from the vault, or from the ledger's own file without a vault.
   /// Not having one yet is no error.
   Result<void> attach_ledger_key();
+  /// The same at the first need: a key file or a vault may have come since. The error says what is missing.
+  Result<void> need_ledger_key();
   /// Starts the loop, and recovery when the ledger has its key. Idempotent.
   void start() {
     const std::lock_guard lock(mutex_);

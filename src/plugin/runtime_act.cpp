@@ -45,6 +45,8 @@ Result<Runtime::Prepared> Runtime::prepare(std::string_view name, Json request) 
   Result<std::shared_ptr<response::Tenant>> tenant = tenant_of(prepared.options.tenant);
   if (!tenant) return fail(std::move(tenant.error()));
   prepared.tenant = std::move(*tenant);
+  if (prepared.operation->is_action())
+    if (auto recordable = need_ledger_key(); !recordable) return fail(std::move(recordable.error()));
   return prepared;
 }
 

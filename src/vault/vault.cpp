@@ -127,6 +127,14 @@ Result<void> Vault::unlock(std::string_view kind, Secret secret) {
   return {};
 }
 
+Result<void> Vault::refresh() {
+  State &s = *state_;
+  if (s.settings.absent) return no_vault();
+  if (s.in_memory()) return {};
+  const std::lock_guard guard(s.mutex);
+  return s.refresh();
+}
+
 Result<Secret> Vault::get(std::string_view name) {
   State &s = *state_;
   if (s.settings.absent) return no_vault();

@@ -51,6 +51,8 @@ class Vault {
   /// creates. Errors: VAULT_WRONG_KEY (what was open stays open), INVALID_ARGUMENT, INVALID_STATE (nothing to unlock).
   Result<void> unlock(std::string_view kind, Secret secret);
 
+  /// Looks at file and key sources again if the vault is not open or has changed. Errors: as `get`, but NOT_FOUND.
+  Result<void> refresh();
   /// Errors: VAULT_LOCKED (why, and what to do), NOT_FOUND, and those of `open` if the file has changed.
   Result<Secret> get(std::string_view name);
   /// Stores or replaces; creates the file on first use, with a slot for every key at hand. `name`: 1 to 128 of

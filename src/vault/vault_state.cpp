@@ -81,7 +81,8 @@ Result<Secret> Vault::State::find_store_key(const Container &container) const {
     } else if (reason.status == Status::VaultLocked) {
       reason = std::move(key.error());
       if (reason.status == Status::VaultLocked)
-        reason.message = fmt::format("the vault {} is locked: {}", file.path(), reason.message);
+        reason.message =
+            fmt::format("the vault {} is locked: {}, or call cordon_vault_unlock", file.path(), reason.message);
     }
   }
   for (const Remembered &one : remembered) {
