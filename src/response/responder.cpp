@@ -203,7 +203,10 @@ loop::Task<Result<Responder::Begun>> Responder::begin_or_join(const Intent &inte
 }
 
 Result<Outcome> Responder::outcome_of(const Live &live, bool shows_adopted) const {
-  const Status status = status_of(live.row.state);
+  // The document of a cancel is that of the action it names: when that succeeded, the cancelling did not.
+  const bool cancels = live.operation->is_action() && live.operation->action_type.empty();
+  const bool succeeded = live.row.state == State::Succeeded;
+  const Status status = succeeded && cancels ? Status::ActionFailed : status_of(live.row.state);
   if (is_error(status) || live.given_up) {
     Error error = live.error.value_or(Error(Status::OutcomeUnknown, text_or(live.row.document, "error_text")));
     error.status = Status::OutcomeUnknown;

@@ -60,10 +60,10 @@ class FakeService final : public http::Transport {
     const std::string machine = machine_of(request.url);
     posts.push_back({machine, Json::parse(request.body), scheduler_.now()});
     most_at_once_ = std::max(most_at_once_, ++open_[machine]);
-    const bool isolates = request.url.ends_with("/isolate");
-    const Json action = step.status == 201 && step.applies
-                            ? make_action(machine, isolates ? "Isolate" : "RestrictCodeExecution", step)
-                            : Json();
+    const Json action = step.status != 201 || !step.applies ? Json()
+                        : request.url.ends_with("/cancel")  ? actions.front()
+                        : request.url.ends_with("/isolate") ? make_action(machine, "Isolate", step)
+                                                            : make_action(machine, "RestrictCodeExecution", step);
     const BootTime answered = scheduler_.now() + step.answering;
     Result<void> answering = co_await loop::sleep_until(answered, scope);
     --open_[machine];
@@ -101,7 +101,9 @@ class FakeService final : public http::Transport {
     return step;
   }
   static std::string machine_of(const std::string &url) {
-    const std::size_t at = url.find("/machines/") + 10;
+    const std::size_t found = url.find("/machines/");
+    if (found == std::string::npos) return "";
+    const std::size_t at = found + 10;
     return url.substr(at, url.find('/', at) - at);
   }
   Json make_action(const std::string &machine, const char *type, const PostStep &step) {

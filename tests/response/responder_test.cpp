@@ -99,6 +99,22 @@ TEST_F(Responding, AWithdrawalThatCannotBeRecordedFailsAndDoesNotHang) {
   EXPECT_EQ(service().posts.size(), 1u);
 }
 
+TEST_F(Responding, ACancelThatCameTooLateIsNoSuccess) {
+  act(intent(machine()));
+  run_for(seconds(1));
+  const Json request = {
+      {"action_id", service().actions[0]["id"]}, {"comment", "test"}, {"options", {{"until", "finished"}}}};
+  auto cancel =
+      response::Intent::make(*defender::Catalogue::instance().find("cancel_action"), request, process->tenant);
+  Caller &c = act(std::move(*cancel));
+  run_for(seconds(1));
+  service().finish_all("Succeeded");
+  run_for(seconds(30));
+  EXPECT_EQ(c.status(), "CORDON_ACTION_FAILED");
+  EXPECT_EQ(c.state(), "succeeded") << "the action it names";
+  EXPECT_EQ(poll(c.request_id()).status(), "CORDON_ACTION_FAILED");
+}
+
 TEST_F(Responding, AnUndoDoesNotOvertakeWhateverParametersItsForwardActionHad) {
   act(intent(machine(), {}, "isolate"));
   run_for(seconds(1));
