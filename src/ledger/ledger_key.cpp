@@ -31,8 +31,10 @@ class KeyOpening {
     if (find(kFileWrap) != nullptr) return move_out_of_file(wrapping_key, name);
     return fail(
         Status::VaultWrongKey,
-        fmt::format("the ledger's key is wrapped for '{}', not for '{}'; use the vault this ledger was used with",
-                    wraps_.front().name, name));
+        fmt::format(
+            "the ledger's key is wrapped for '{}', not for '{}'; use the vault this ledger was used with, or, if "
+            "that is lost, move the state directory away: a new ledger begins and knows of nothing in flight",
+            wraps_.front().name, name));
   }
 
   Result<OpenedKey> with_file() {

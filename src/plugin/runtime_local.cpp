@@ -163,7 +163,10 @@ Result<void> Runtime::vault_unlock(std::string_view kind, std::string_view secre
 
 Result<void> Runtime::secret_set(std::string_view name, std::string_view value) {
   if (auto set = vault_->set(name, Secret(value)); !set) return set;
-  if (auto attached = attach_ledger_key(); !attached) return attached;
+  if (auto attached = attach_ledger_key(); !attached) {
+    attached.error().message = "the secret was stored, but the ledger can't be used: " + attached.error().message;
+    return attached;
+  }
   return journal_vault_change("secret_set", name);
 }
 
