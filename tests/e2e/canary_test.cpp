@@ -1,0 +1,152 @@
+#include <algorithm>
+#include <iterator>
+
+#include "e2e/scripted_service.hpp"
+
+namespace cordon::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char *kSecret = "CANARY-SECRET-6f1d0c2b9a";
+constexpr const char *kToken = "CANARY-TOKEN-4e8a7f.3c5b1d.90e2f6";
+constexpr const char *kPassphrase = "CANARY-PASSPHRASE-77b0";
+
+/// Everything a client wrote or said, searched for what it was told in confidence.
+class Canary : public ScriptedTest {
+ protected:
+  Canary() {
+    config = config_for(service.origin(), service.origin());
+    config["log"] = {{"file", (directory.path() / "log").string()}, {"level", "debug"}};
+  }
+
+  void hear(const Reply &reply) {
+    said += reply.text;
+    said += reply.error.dump();
+  }
+  void hear_events(Host &host) {
+    for (Reply event = host.next_event(0, {{"scope", "all"}, {"after", 0}}); event.status == CORDON_OK;
+         event = host.next_event(0, {{"scope", "all"}, {"after", event.document["cursor"]}}))
+      hear(event);
+  }
+  void expect_no_canary(const std::string &text, const std::string &where) {
+    const auto place = std::search(text.begin(), text.end(), kMark.begin(), kMark.end());
+    EXPECT_TRUE(place == text.end()) << where << ": " << std::string(place, place + std::min(60L, text.end() - place));
+  }
+  /// `client`'s directory, with the write-ahead log while it is open.
+  void expect_no_canary_on_disk() {
+    int files = 0;
+    for (const auto &entry : fs::recursive_directory_iterator(directory.path())) {
+      if (!entry.is_regular_file()) continue;
+      std::ifstream file(entry.path(), std::ios::binary);
+      expect_no_canary({std::istreambuf_iterator<char>(file), {}}, entry.path());
+      ++files;
+    }
+    EXPECT_GT(files, 2) << "or nothing was looked at";
+  }
+
+  /// What the server does with the nth POST: good, then every kind of trouble, with our own words thrown back at us.
+  static bool answer_post(ScriptedService::Connection &connection, const WireRequest &post, std::size_t nth) {
+    const std::string echo = post.head.substr(post.head.find("Bearer "), 60);
+    const Json error = {{"error", {{"code", "Forbidden"}, {"message", "no permission for " + echo}}}};
+    switch (nth) {
+      case 0:
+        return accept_post(connection, post);
+      case 1:
+        connection.answer(403, error.dump(), "Content-Type: application/json\r\n");
+        return true;
+      case 2:
+        connection.answer(500, echo);
+        return true;
+      case 3:
+        connection.answer(201, echo);
+        return true;
+      case 4:
+      case 5:
+        connection.answer(401, error.dump(), "WWW-Authenticate: Bearer error=\"" + echo + "\"\r\n");
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  static inline const std::string kMark = "CANARY-";
+  ScriptedService service{ca.issue(), &answer_post, kToken};
+  Json config;
+  std::string said;
+};
+
+TEST_F(Canary, SecretAndTokenAppearInNothingThatIsWrittenOrSaid) {
+  {
+    Host host(config);
+    ASSERT_EQ(host.opened().status, CORDON_OK) << host.opened().message();
+    ASSERT_EQ(host.set_secret("app", kSecret).status, CORDON_OK);
+    std::vector<std::int32_t> statuses;
+    for (int i = 0; i < 6; ++i) {
+      const Reply reply = host.restrict_device(machine(static_cast<char>('a' + i)), "c", nullptr, 5'000);
+      statuses.push_back(reply.status);
+      hear(reply);
+    }
+    EXPECT_EQ(statuses, (std::vector<std::int32_t>{CORDON_OK, CORDON_E_PERMISSION_DENIED, CORDON_E_OUTCOME_UNKNOWN,
+                                                   CORDON_E_OUTCOME_UNKNOWN, CORDON_E_UNAUTHENTICATED,
+                                                   CORDON_E_OUTCOME_UNKNOWN}));
+    for (const char *operation : {"health", "list_requests", "quota"}) hear(host.call(operation));
+    char *status = nullptr;
+    ASSERT_EQ(cordon_vault_status(host.client(), &status, nullptr), CORDON_OK);
+    said += status;
+    cordon_string_free(status);
+    hear_events(host);
+    expect_no_canary_on_disk();
+  }
+  expect_no_canary_on_disk();
+  expect_no_canary(said, "what the client said");
+  // The service was told both, or this test could not fail.
+  std::string wire;
+  for (const WireRequest &request : service.server().requests()) wire += request.head + request.body;
+  EXPECT_NE(wire.find(kSecret), std::string::npos);
+  EXPECT_NE(wire.find(kToken), std::string::npos);
+}
+
+TEST_F(Canary, ARefusedSecretIsNotRepeatedByTheError) {
+  TlsServer login(ca.issue(), [](TlsServer::Connection &connection) {
+    while (const auto request = connection.read_request())
+      connection.answer(401,
+                        Json{{"error", "invalid_client"},
+                             {"error_description", "AADSTS7000215: Invalid client secret: " + request->body},
+                             {"error_codes", {7000215}}}
+                            .dump(),
+                        "Content-Type: application/json\r\n");
+  });
+  config = config_for("https://localhost:" + std::to_string(login.port()), service.origin());
+  config["log"] = {{"file", (directory.path() / "log").string()}, {"level", "debug"}};
+  Host host(config);
+  ASSERT_EQ(host.set_secret("app", kSecret).status, CORDON_OK);
+  const Reply refused = host.restrict_device(machine());
+  EXPECT_EQ(refused.status, CORDON_E_UNAUTHENTICATED) << ::testing::PrintToString(refused);
+  hear(refused);
+  hear(host.call("health"));
+  hear_events(host);
+  expect_no_canary(said, "what the client said");
+  expect_no_canary_on_disk();
+}
+
+TEST_F(Canary, TheVaultFileShowsNeitherSecretNorPassphrase) {
+  const fs::path vault_directory = directory.path() / "vault";
+  fs::create_directory(vault_directory);
+  fs::permissions(vault_directory, fs::perms::owner_all);
+  config["vault"] = {{"file", (vault_directory / "credentials.cordon").string()}};
+  Host host(config);
+  ASSERT_EQ(host.opened().status, CORDON_OK) << host.opened().message();
+  const std::string passphrase = kPassphrase;
+  ASSERT_EQ(cordon_vault_unlock(host.client(), "passphrase", passphrase.data(), passphrase.size(), nullptr), CORDON_OK);
+  ASSERT_EQ(host.set_secret("app", kSecret).status, CORDON_OK);
+  EXPECT_EQ(host.restrict_device(machine()).status, CORDON_OK);
+  EXPECT_EQ(cordon_vault_unlock(host.client(), "passphrase", kSecret, 5, nullptr), CORDON_E_VAULT_WRONG_KEY);
+  hear(host.call("health"));
+  hear_events(host);
+  expect_no_canary(said, "what the client said");
+  expect_no_canary_on_disk();
+}
+
+}  // namespace
+}  // namespace cordon::test
