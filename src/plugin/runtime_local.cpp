@@ -64,7 +64,8 @@ loop::Task<Result<Outcome>> Runtime::list_requests(Json filter) {
   query.tenant = text_or(filter, "tenant");
   query.machine = MachineId::trusted(text_or(filter, "machine_id"));
   if (const auto since = UtcTicks::parse(text_or(filter, "since"))) query.since = *since;
-  for (const auto &[label, value] : filter.value("labels", Json::object()).items())
+  const Json labels = filter.value("labels", Json::object());
+  for (const auto &[label, value] : labels.items())
     query.labels.emplace_back(label, value.get<std::string>());
   query.after = RequestId::trusted(text_or(filter, "after_request_id"));
   query.limit = static_cast<std::size_t>(int_or(filter, "top", 1000));
