@@ -1,10 +1,12 @@
 #include <gmock/gmock.h>
 
-#include "child.hpp"
 #include "ledger_fixture.hpp"
+#include "support/child.hpp"
 
 namespace cordon::ledger::test {
 namespace {
+
+using cordon::test::in_child;
 
 using std::chrono::seconds;
 

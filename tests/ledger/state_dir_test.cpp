@@ -8,11 +8,13 @@
 
 #include <fstream>
 
-#include "child.hpp"
 #include "ledger_fixture.hpp"
+#include "support/child.hpp"
 
 namespace cordon::ledger::test {
 namespace {
+
+using cordon::test::in_child;
 
 using ::testing::HasSubstr;
 

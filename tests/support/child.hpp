@@ -9,7 +9,8 @@
 
 namespace cordon::test {
 
-/// Runs `body` in a forked child; what it returns comes back as text. No client may be open in this process.
+/// Runs `body` in a forked child; what it returns comes back as text. The parent must have no client and no ledger
+/// open.
 inline std::string in_child(const std::function<std::string()> &body) {
   int fds[2];
   if (::pipe(fds) != 0) throw std::runtime_error("pipe failed");
