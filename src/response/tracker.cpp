@@ -55,28 +55,40 @@ loop::Task<void> Tracker::run(std::string name) {
 }
 
 loop::Task<Result<void>> Tracker::look(const Tenant &tenant, Watch &watch) {
-  const std::string name = tenant.name;
-  const auto oldest_of = [name](Tx &tx) -> Result<UtcTicks> {
-    ledger::RequestQuery query = in_flight_of(name);
-    query.limit = 1;
-    Result<std::vector<RequestRow>> rows = tx.requests(query);
-    if (!rows) return fail(std::move(rows.error()));
-    if (rows->empty()) return UtcTicks();
-    return UtcTicks::parse(text_or(rows->front().document, "created_at")).value_or(UtcTicks());
-  };
-  Result<UtcTicks> oldest = co_await seams_.ledger.run(Durability::Read, oldest_of);
-  if (!oldest) co_return fail(std::move(oldest.error()));
-  if (!watch.by_id && oldest->is_set()) {
-    Result<void> looked = co_await look_by_update(tenant, watch, *oldest);
+  if (!watch.by_id && !watch.high_water.is_set()) {
+    Result<UtcTicks> oldest = co_await oldest_in_flight(tenant);
+    if (!oldest) co_return fail(std::move(oldest.error()));
+    watch.high_water = *oldest;
+  }
+  if (!watch.by_id && watch.high_water.is_set()) {
+    Result<void> looked = co_await look_by_update(tenant, watch);
     if (looked || looked.error().http_status != 400) co_return looked;
     watch.by_id = true;
   }
   co_return co_await look_by_id(tenant);
 }
 
-loop::Task<Result<void>> Tracker::look_by_update(const Tenant &tenant, Watch &watch, UtcTicks oldest) {
+/// When the oldest of the actions in flight was made: none of them has changed before. Requests are listed in the order
+/// in which they were recorded, which is not that in which they were sent.
+loop::Task<Result<UtcTicks>> Tracker::oldest_in_flight(const Tenant &tenant) {
+  ledger::RequestQuery query = in_flight_of(tenant.name);
+  UtcTicks oldest;
+  while (true) {
+    const auto read = [query](Tx &tx) { return tx.requests(query); };
+    Result<std::vector<RequestRow>> rows = co_await seams_.ledger.run(Durability::Read, read);
+    if (!rows) co_return fail(std::move(rows.error()));
+    for (const RequestRow &row : *rows) {
+      const auto made = UtcTicks::parse(text_or(row.document, "created_at"));
+      if (made && (!oldest.is_set() || *made < oldest)) oldest = *made;
+    }
+    if (rows->size() < kRowsPerRead) co_return oldest;
+    query.after = rows->back().id;
+  }
+}
+
+loop::Task<Result<void>> Tracker::look_by_update(const Tenant &tenant, Watch &watch) {
   defender::ActionFilter filter;
-  filter.updated_since = (watch.high_water.is_set() ? watch.high_water : oldest) - kOverlap;
+  filter.updated_since = watch.high_water - kOverlap;
   filter.ascending_by_update = true;
   Result<std::vector<MachineAction>> changed = co_await reader_.actions(tenant, std::move(filter), Lane::Poll, life_);
   if (!changed) co_return fail(std::move(changed.error()));

@@ -26,13 +26,14 @@ class Tracker {
 
  private:
   struct Watch {
-    UtcTicks high_water;  ///< newest update seen, service time
+    UtcTicks high_water;  ///< newest update seen, service time; at first, when the oldest action in flight was made
     bool by_id = false;   ///< the service refuses the filter by update
     bool running = false;
   };
   loop::Task<void> run(std::string name);
   loop::Task<Result<void>> look(const Tenant &tenant, Watch &watch);
-  loop::Task<Result<void>> look_by_update(const Tenant &tenant, Watch &watch, UtcTicks oldest);
+  loop::Task<Result<UtcTicks>> oldest_in_flight(const Tenant &tenant);
+  loop::Task<Result<void>> look_by_update(const Tenant &tenant, Watch &watch);
   loop::Task<Result<void>> look_by_id(const Tenant &tenant);
 
   Seams &seams_;

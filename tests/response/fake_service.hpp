@@ -109,7 +109,7 @@ class FakeService final : public http::Transport {
   Json make_action(const std::string &machine, const char *type, const PostStep &step) {
     const Json &body = posts.back().body;
     const std::string now = scheduler_.clock().utc().str();
-    std::string id = std::to_string(++made_);
+    std::string id = std::to_string(actions.size() + 1);
     id = "00000000-0000-4000-8000-" + std::string(12 - id.size(), '0') + id;
     const Json action = {{"id", id},
                          {"type", type},
@@ -122,10 +122,20 @@ class FakeService final : public http::Transport {
     actions.push_back(action);
     return action;
   }
+  /// The time that an update has to have; all times have the same form here.
+  static std::string since_of(const std::string &url) {
+    constexpr std::string_view kFilter = "lastUpdateDateTimeUtc%20ge%20";
+    const std::size_t at = url.find(kFilter);
+    if (at == std::string::npos) return "";
+    std::string time = url.substr(at + kFilter.size(), 100);
+    for (std::size_t colon = 0; (colon = time.find("%3A")) != std::string::npos;) time.replace(colon, 3, ":");
+    return time.substr(0, UtcTicks().str().size());
+  }
   std::string document_of(const std::string &url) const {
     Json rows = Json::array();
     for (const Json &action : actions)
-      if (url.find("machineId") == std::string::npos || url.find(action["machineId"]) != std::string::npos)
+      if ((url.find("machineId") == std::string::npos || url.find(action["machineId"]) != std::string::npos) &&
+          action["lastUpdateDateTimeUtc"] >= since_of(url))
         rows.push_back(action);
     return Json{{"value", rows}}.dump();
   }
@@ -133,7 +143,6 @@ class FakeService final : public http::Transport {
   loop::Scheduler &scheduler_;
   std::map<std::string, int> open_;
   int most_at_once_ = 0;
-  int made_ = 0;
 };
 
 }  // namespace cordon::test
