@@ -106,7 +106,9 @@ Result<void> read_quota(const Json &json, QuotaTable &table) {
 }
 
 /// The directory's own stream, so that nothing in it repeats the fleet's.
-SeededRandom directory_random(std::uint64_t seed) { return SeededRandom(~seed); }
+SeededRandom directory_random(std::uint64_t seed) {
+  return SeededRandom(~seed);
+}
 
 TenantRecord made_tenant(std::string name, SeededRandom &random) {
   std::string domain = to_lower(name) + ".example";

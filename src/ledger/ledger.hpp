@@ -70,7 +70,8 @@ class Ledger final : private BatchRunner {
     if constexpr (std::is_copy_constructible_v<Closure>)
       return await(std::make_shared<LoopJob<Closure>>(durability, Closure(closure), *scheduler_.load()));
     else
-      return await(std::make_shared<LoopJob<Closure>>(durability, std::move(closure), *scheduler_.load()));
+      return await(
+          std::make_shared<LoopJob<Closure>>(durability, static_cast<Closure &&>(closure), *scheduler_.load()));
   }
   /// The same for a thread that may wait. [any-thread but the loop's and the ledger's]
   template <class F>

@@ -65,8 +65,7 @@ loop::Task<Result<Outcome>> Runtime::list_requests(Json filter) {
   query.machine = MachineId::trusted(text_or(filter, "machine_id"));
   if (const auto since = UtcTicks::parse(text_or(filter, "since"))) query.since = *since;
   const Json labels = filter.value("labels", Json::object());
-  for (const auto &[label, value] : labels.items())
-    query.labels.emplace_back(label, value.get<std::string>());
+  for (const auto &[label, value] : labels.items()) query.labels.emplace_back(label, value.get<std::string>());
   query.after = RequestId::trusted(text_or(filter, "after_request_id"));
   query.limit = static_cast<std::size_t>(int_or(filter, "top", 1000));
   const auto read = [query](Tx &tx) { return tx.requests(query); };
