@@ -2,7 +2,7 @@
 # Builds and tests Cordon.
 #
 #   sh tests/run.sh               build, run the suite, check format and lint, run the suite under ASan and UBSan
-#   sh tests/run.sh --sanitize    the same, and the suite under clang's ASan and UBSan, and under ThreadSanitizer
+#   sh tests/run.sh --sanitize    the same, and the suite under g++'s and clang's ASan and UBSan, and ThreadSanitizer
 #   sh tests/run.sh --fuzz [S]    only the fuzz targets, each for S seconds (default 60)
 #   sh tests/run.sh --bench       only the benchmarks: figures beside their peers, nothing asserted
 #
@@ -245,8 +245,8 @@ run_suite() {
   check 'build (release)' build release
   check_format
   check_lint
-  sanitized 'ASan and UBSan, g++' asan g++
   if [ "$sanitize" = yes ]; then
+    sanitized 'ASan and UBSan, g++' asan g++
     sanitized 'ASan and UBSan, clang++' asan-clang clang++
     sanitized 'ThreadSanitizer, clang++' tsan clang++
   fi
