@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds and tests Cordon.
 #
-#   sh tests/run.sh               build, run the suite, check format and lint, run the suite under ASan and UBSan
+#   sh tests/run.sh               build, run the suite, check format and lint
 #   sh tests/run.sh --sanitize    the same, and the suite under g++'s and clang's ASan and UBSan, and ThreadSanitizer
 #   sh tests/run.sh --fuzz [S]    only the fuzz targets, each for S seconds (default 60)
 #   sh tests/run.sh --bench       only the benchmarks: figures beside their peers, nothing asserted
