@@ -135,6 +135,9 @@ suite() {
   passed=$((passed + suite_passed))
   failed=$((failed + suite_failed))
   skipped=$((skipped + suite_skipped))
+  for table in "build/$1"/tests/*/*.table; do
+    if [ -s "$table" ]; then cat "$table"; fi
+  done
   say "suite ($1)" "$suite_passed passed, $suite_failed failed, $suite_skipped skipped ($(($(now) - suite_start)) s)"
   [ "$suite_status" -eq 0 ]
 }
