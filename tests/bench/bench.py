@@ -167,6 +167,31 @@ def start_emulator(stack, build, folder, machines):
     return json.loads(ready.read_text())
 
 
+def make_config(home, tenants, http):
+    """A config file in a new directory, which also holds state directory, key and vault."""
+    home.mkdir(mode=0o700)
+    (home / "state").mkdir(mode=0o700)
+    key = home / "vault.key"
+    key.touch(mode=0o600)
+    key.write_text(secrets.token_hex(32))
+    config = {
+        "state_dir": str(home / "state"),
+        "vault": {"file": str(home / "state/credentials.cordon"), "unlock": [{"key_file": str(key)}]},
+        "quota": UNLIMITED, "http": http, **tenants,
+    }
+    file = home / "config.json"
+    file.write_text(json.dumps(config))
+    return file
+
+
+def one_tenant(server):
+    """The member `tenants` of a config whose only tenant lives at `server`."""
+    cloud = {"api": server, "login": server, "audience": "https://api.securitycenter.microsoft.com"}
+    return {"tenants": {"bench": {
+        "tenant_id": TENANT, "client_id": CLIENT, "cloud": cloud,
+        "credential": {"kind": "client_secret", "secret_name": "bench"}}}}
+
+
 class Bench:
     def __init__(self, build, folder):
         self.build = build
@@ -178,19 +203,7 @@ class Bench:
 
     def write_config(self, name, tenants, http, secret_name, secret):
         """A config file with a state directory and a vault of its own, the secret already stored."""
-        home = self.folder / name
-        home.mkdir(mode=0o700)
-        (home / "state").mkdir(mode=0o700)
-        key = home / "vault.key"
-        key.touch(mode=0o600)
-        key.write_text(secrets.token_hex(32))
-        config = {
-            "state_dir": str(home / "state"),
-            "vault": {"file": str(home / "state/credentials.cordon"), "unlock": [{"key_file": str(key)}]},
-            "quota": UNLIMITED, "http": http, **tenants,
-        }
-        file = home / "config.json"
-        file.write_text(json.dumps(config))
+        file = make_config(self.folder / name, tenants, http)
         run(self.programs / "ours", self.library, file, "secret", secret_name, input=secret, text=True)
         return file
 
@@ -241,11 +254,7 @@ class Bench:
         origin, ca_file = start_nginx(stack, folder)
         far = f"https://127.0.0.1:{start_relay(stack, self.build, origin.rsplit(':', 1)[1], 50)}"
         for label, server, rounds, count in (("read, warm", origin, 15, 200), ("read, warm, 50 ms away", far, 6, 8)):
-            cloud = {"api": server, "login": server, "audience": "https://api.securitycenter.microsoft.com"}
-            tenants = {"tenants": {"bench": {
-                "tenant_id": TENANT, "client_id": CLIENT, "cloud": cloud,
-                "credential": {"kind": "client_secret", "secret_name": "bench"}}}}
-            config = self.write_config(f"read{rounds}", tenants, {"ca_file": str(ca_file)}, "bench", "s3cret")
+            config = self.write_config(f"read{rounds}", one_tenant(server), {"ca_file": str(ca_file)}, "bench", "s3cret")
             with contextlib.ExitStack() as programs:
                 peer = Program(programs, "peer_read", self.programs / "peer_read", f"{server}/api/machines/{MACHINE}",
                                ca_file, "bench." + "x" * 1400)
