@@ -57,12 +57,7 @@ class Program:
         return self.client(step).submit(step["operation"], step["request"])
 
     def next_event(self, step):
-        options = step.get("options", {})
-        if not set(options) <= {"after", "scope"}:  # no parameter of next_event can say this
-            return self.client(step)._with_options(
-                options, lambda text, *out: self.client(step)._library.next_event(self.client(step)._handle, text, 0, *out)
-            )
-        return self.client(step).next_event(wait=seconds(step, "wait_ms"), **options)
+        return self.client(step).next_event(wait=seconds(step, "wait_ms"), **step.get("options", {}))
 
     def withdraw(self, step):
         self.client(step).withdraw(step["request_id"])
