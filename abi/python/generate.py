@@ -117,7 +117,7 @@ def documents_module(action, event, options):
         "class State(enum.StrEnum):",
         '    """Where a request stands."""',
         "",
-        *(f'    {word.upper()} = "{word}"' for word in action["properties"]["state"]["enum"]),
+        *(f'    {word.upper()} = "{word}"' for word in action["properties"]["state"]["enum"] if word),
         "",
         "",
         *dataclass("Action", "Where an action stands. Times are RFC 3339, UTC.", action),

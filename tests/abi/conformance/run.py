@@ -119,6 +119,8 @@ class Play:
         for path, value in expected.items():
             if member(answer, path) != value:
                 self.problems.append(f"{step['step']}: {path} is {member(answer, path)!r}, not {value!r}")
+        for misfit in self.documents.misfits(answer):
+            self.problems.append(f"{step['step']}: {misfit}")
         for name, path in save.items():
             self.known[name] = member(answer, path)
         self.lines.append(self.normaliser.line(self.documents.whole(answer)))

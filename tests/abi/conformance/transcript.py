@@ -20,27 +20,42 @@ def member(document, path):
     return document
 
 
+TYPES = {"string": str, "integer": int, "boolean": bool, "object": dict, "null": type(None)}
+
+
 class Documents:
-    """Actions and events with exactly the members of their schemas: hosts ignore others, and an absent one says no more
-    than null."""
+    """Actions and events, and what their schemas say of their members."""
 
     def __init__(self, schemas):
-        self.action = self._members(schemas / "action.schema.json")
-        self.event = self._members(schemas / "event.schema.json")
+        def properties(name):
+            return json.loads((schemas / f"{name}.schema.json").read_text())["properties"]
 
-    @staticmethod
-    def _members(path):
-        properties = json.loads(path.read_text())["properties"]
-        return {name: {} if schema["type"] == "object" else None for name, schema in properties.items()}
+        # Each kind is known by members that the other does not have.
+        self.kinds = (({"adopted", "state"}, properties("action")), ({"cursor", "kind"}, properties("event")))
+
+    def _properties_of(self, value):
+        return next((properties for marks, properties in self.kinds if marks <= set(value)), None)
 
     def whole(self, value):
+        """With exactly the members of the schemas: hosts ignore others, and an absent one says no more than null."""
         if not isinstance(value, dict):
             return value
-        value = {k: self.whole(v) for k, v in value.items()}
-        for members, marks in ((self.action, {"adopted", "state"}), (self.event, {"cursor", "kind"})):
-            if marks <= set(value):
-                return {name: value.get(name, absent) for name, absent in members.items()}
-        return value
+        value = {name: self.whole(member) for name, member in value.items()}
+        properties = self._properties_of(value)
+        if properties is None:
+            return value
+        return {name: value.get(name, {} if of["type"] == "object" else None) for name, of in properties.items()}
+
+    def misfits(self, value):
+        """The members whose type is not one of the schema."""
+        if not isinstance(value, dict):
+            return
+        for name, of in (self._properties_of(value) or {}).items():
+            types = [of["type"]] if isinstance(of["type"], str) else of["type"]
+            if name in value and not any(type(value[name]) is TYPES[t] for t in types):
+                yield f"{name} is {value[name]!r}, not {' or '.join(types)}"
+        for member in value.values():
+            yield from self.misfits(member)
 
 
 class Normaliser:

@@ -38,7 +38,8 @@ class Action:
     machine_id: str | None
     parameters: dict[str, Any]
     """The request's members that tell actions of one kind apart."""
-    state: State | str
+    state: State | str | None
+    """Null in a dry run, which makes no request."""
     status: str | None
     """The service's own word."""
     adopted: bool
