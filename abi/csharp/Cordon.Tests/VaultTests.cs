@@ -1,0 +1,38 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace Cordon.Tests;
+
+public sealed class VaultTests : ClientTest
+{
+    [Fact]
+    public async Task Secrets_GoInAreWipedAndOnlyTheirNamesComeOut()
+    {
+        JsonObject config = Stage.Configuration(Folder);
+        config["vault"] = new JsonObject { ["file"] = Path.Combine(Folder, "vault") };
+        CordonClient client = await OpenAsync(config);
+
+        byte[] early = Encoding.UTF8.GetBytes("not yet");
+        CordonException locked = await Assert.ThrowsAsync<CordonException>(() => client.SetSecretAsync("app", early));
+        Assert.Equal(CordonStatus.VaultLocked, locked.Status);
+        Assert.All(early, each => Assert.Equal(0, each)); // although the call failed
+
+        byte[] key = RandomNumberGenerator.GetBytes(32);
+        await client.UnlockVaultAsync(VaultKeyKind.Key, key);
+        Assert.All(key, each => Assert.Equal(0, each));
+
+        byte[] secret = Encoding.UTF8.GetBytes("hunter2 hunter2");
+        await client.SetSecretAsync("app", secret);
+        Assert.All(secret, each => Assert.Equal(0, each));
+        string status = (await client.GetVaultStatusAsync()).GetRawText();
+        Assert.Contains("\"app\"", status, StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter2", status, StringComparison.Ordinal);
+
+        await client.RemoveSecretAsync("app");
+        CordonException gone = await Assert.ThrowsAsync<CordonException>(() => client.RemoveSecretAsync("app"));
+        Assert.Equal(CordonStatus.NotFound, gone.Status);
+        CordonException rekey = await Assert.ThrowsAsync<CordonException>(() => client.RekeyVaultAsync(null, new byte[32]));
+        Assert.Equal(CordonStatus.NotSupported, rekey.Status);
+    }
+}
