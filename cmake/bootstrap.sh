@@ -125,6 +125,8 @@ for group in "$@"; do
     build) wishes="$wishes $build_packages" ;;
     test)
       wishes="$wishes $test_packages"
+      # A Node of another source serves as well, and brings its own npm.
+      if ! command -v node >/dev/null 2>&1 || ! command -v npm >/dev/null 2>&1; then wishes="$wishes nodejs npm"; fi
       clang_runtime=yes
       ;;
     bench) wishes="$wishes $bench_packages" ;;

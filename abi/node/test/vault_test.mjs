@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Client } from 'cordon';
+import { configuration, temporaryFolder } from './stage.mjs';
+
+const isWiped = (bytes) => bytes.every((byte) => byte === 0);
+
+test('secrets go in, are wiped, and only their names come out', async (t) => {
+  const folder = temporaryFolder(t);
+  const client = await Client.open(configuration(folder, { vault: { file: join(folder, 'vault') } }));
+  t.after(() => client.close());
+
+  const early = Buffer.from('not yet');
+  await assert.rejects(client.setSecret('app', early), { code: 'CORDON_E_VAULT_LOCKED' });
+  assert.ok(isWiped(early), 'wiped although the call failed');
+
+  const key = randomBytes(32);
+  await client.unlockVault('key', key);
+  assert.ok(isWiped(key));
+
+  const secret = new Uint8Array(Buffer.from('hunter2 hunter2'));
+  await client.setSecret('app', secret);
+  assert.ok(isWiped(secret));
+  const status = JSON.stringify(await client.vaultStatus());
+  assert.match(status, /"app"/);
+  assert.doesNotMatch(status, /hunter2/);
+
+  await client.removeSecret('app');
+  await assert.rejects(client.removeSecret('app'), { code: 'CORDON_E_NOT_FOUND' });
+  await assert.rejects(client.rekeyVault(null, Buffer.alloc(32, 1)), { code: 'CORDON_E_NOT_SUPPORTED' });
+});
+
+test('a secret as text is refused: it could not be wiped', async (t) => {
+  const client = await Client.open(configuration(temporaryFolder(t)));
+  t.after(() => client.close());
+  await assert.rejects(client.setSecret('app', 'hunter2'), /bytes/);
+});
