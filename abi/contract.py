@@ -21,6 +21,10 @@ def schema(name):
     return json.loads((ROOT / f"plugin_manifest/schemas/{name}.schema.json").read_text())
 
 
+def action_states():
+    return [state for state in schema(ACTION)["properties"]["state"]["enum"] if state is not None]
+
+
 def operations():
     return json.loads((ROOT / "plugin_manifest/operations.json").read_text())["operations"]
 

@@ -123,10 +123,10 @@ def document(class_name, text, schema):
     )
 
 
-def states(schema):
+def states():
     rows = [
         f'    public static readonly ActionState {pascal(name)} = new("{name}");\n'
-        for name in schema["properties"]["state"]["enum"]
+        for name in contract.action_states()
     ]
     return (
         summary("Where an action stands. A later library may know states that are not listed here.", "")
@@ -141,7 +141,7 @@ def documents():
     return (
         HEAD
         + "using System.Text.Json;\n\nnamespace Cordon;\n\n"
-        + states(action)
+        + states()
         + "\n"
         + document("ContainmentAction", "One action on one device, as the library knows it.", action)
         + "\n"

@@ -116,7 +116,7 @@ def document(name, text, schema):
 
 def documents():
     action, event = contract.schema(contract.ACTION), contract.schema(contract.EVENT)
-    states = " | ".join(f"'{state}'" for state in action["properties"]["state"]["enum"])
+    states = " | ".join(f"'{state}'" for state in contract.action_states())
     return (
         "/** Where an action stands; null in the document of a dry run. A later library may know other states. */\n"
         + f"export type ActionState = {states} | (string & {{}});\n\n"

@@ -53,6 +53,7 @@ public sealed class ContainmentAction
     /// <summary>The request's members that tell actions of one kind apart.</summary>
     public JsonElement Parameters => _json.Member("parameters");
 
+    /// <summary>Null in a dry run, which makes no request.</summary>
     public ActionState? State => _json.State("state");
 
     /// <summary>The service's own word.</summary>

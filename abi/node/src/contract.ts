@@ -174,6 +174,7 @@ export interface Action {
   readonly machineId: string | null;
   /** The request's members that tell actions of one kind apart. */
   readonly parameters: Readonly<Record<string, unknown>>;
+  /** Null in a dry run, which makes no request. */
   readonly state: ActionState | null;
   /** The service's own word. */
   readonly status: string | null;
