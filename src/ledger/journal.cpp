@@ -36,6 +36,8 @@ Journal::Journal(Database &db, const Keyring &keyring, std::string owner)
                              " AND (?5 = '' OR kind IN (SELECT value FROM json_each(?5)))"
                              " ORDER BY sequence LIMIT ?6",
                              kColumns)),
+      changes_(db,
+               "SELECT sequence, request_id, tenant, owner FROM journal WHERE sequence > ? ORDER BY sequence LIMIT ?"),
       walk_(db, fmt::format("SELECT {} FROM journal WHERE sequence > ? ORDER BY sequence LIMIT ?", kColumns)),
       mac_of_(db, "SELECT mac FROM journal WHERE sequence = ?") {}
 
@@ -119,6 +121,21 @@ Result<std::vector<JournalRecord>> Journal::after(std::int64_t cursor, const Eve
       return fail(Status::Ledger,
                   fmt::format("record {} of the ledger {} is damaged; run audit_verify", row.sequence, db_.path()));
     records.push_back(std::move(record));
+  }
+}
+
+Result<std::vector<Change>> Journal::changes_after(std::int64_t cursor, std::size_t limit) {
+  Rows rows = changes_.query(cursor, static_cast<std::int64_t>(limit));
+  std::vector<Change> changes;
+  for (;;) {
+    const auto more = rows.next();
+    if (!more) return tl::unexpected(more.error());
+    if (!*more) return changes;
+    Change &change = changes.emplace_back();
+    change.sequence = rows.integer(0);
+    change.request = RequestId::trusted(rows.text(1));
+    change.tenant = rows.text(2);
+    change.owner = rows.text(3);
   }
 }
 

@@ -29,6 +29,7 @@ class Journal {
 
   Result<std::int64_t> append(const Record &record);
   Result<std::vector<JournalRecord>> after(std::int64_t cursor, const EventFilter &filter, std::size_t limit);
+  Result<std::vector<Change>> changes_after(std::int64_t cursor, std::size_t limit);
   Result<void> walk(ChainWalk &walk, std::size_t limit);
   /// What is wrong with the newest record; empty: nothing.
   Result<std::string> check_newest();
@@ -47,6 +48,7 @@ class Journal {
   Statement append_;
   Statement newest_;
   Statement after_;
+  Statement changes_;
   Statement walk_;
   Statement mac_of_;
 };

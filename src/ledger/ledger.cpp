@@ -20,13 +20,12 @@ Error storage_exception(const char *what) {
 auto walk_step(const ChainWalk &from) {
   return [walk = from](Tx &tx) mutable -> Result<ChainWalk> {
     if (auto walked = tx.walk_chain(walk, kWalkStep); !walked) return tl::unexpected(std::move(walked.error()));
-    if (!walk.at_end || !walk.damage.empty()) return walk;
-    return tx.check_tail().map([&](const std::string &damage) {
-      walk.damage = damage;
-      return walk;
-    });
+    return walk;
   };
 }
+
+/// Run as a writer: a reader's view may be older than the head that another client has written meanwhile.
+constexpr auto look_at_tail = [](Tx &tx) { return tx.check_tail(); };
 
 ChainReport report(const ChainWalk &walk) {
   ChainReport report;
@@ -43,19 +42,21 @@ Result<std::unique_ptr<Ledger>> Ledger::open(const std::string &state_dir, const
   auto keyring = std::make_unique<Keyring>();
   auto store = SqliteStore::open(**directory, *keyring, clock, random);
   if (!store) return tl::unexpected(std::move(store.error()));
-  return std::make_unique<Ledger>(std::move(*directory), std::move(keyring), std::move(*store), make_thread_executor(),
-                                  clock, random);
+  (*directory)->end_opening();
+  StateDir *const key_directory = directory->get();
+  return std::make_unique<Ledger>(std::move(*directory), key_directory, std::move(keyring), std::move(*store),
+                                  make_thread_executor(), clock, random);
 }
 
-Ledger::Ledger(std::unique_ptr<StateDir> directory, std::unique_ptr<Keyring> keyring, std::unique_ptr<Store> store,
-               std::unique_ptr<Executor> executor, const Clock &clock, Random &random)
-    : directory_(std::move(directory)),
+Ledger::Ledger(std::unique_ptr<Peers> peers, StateDir *directory, std::unique_ptr<Keyring> keyring,
+               std::unique_ptr<Store> store, std::unique_ptr<Executor> executor, const Clock &clock, Random &random)
+    : peers_(std::move(peers)),
+      directory_(directory),
       keyring_(std::move(keyring)),
       store_(std::move(store)),
       executor_(std::move(executor)),
       clock_(clock),
       random_(random),
-      owner_(directory_ ? directory_->owner() : make_request_id(random).str()),
       reported_(store_->committed_sequence()) {
   executor_->start(*this);
 }
@@ -66,14 +67,6 @@ Ledger::~Ledger() {
 
 void Ledger::stop() noexcept {
   executor_->stop();
-}
-
-void Ledger::close_after_fork() noexcept {
-  if (directory_) directory_->close_after_fork();
-}
-
-bool Ledger::is_owner_alive(std::string_view owner) const {
-  return directory_ ? directory_->is_owner_alive(owner) : owner == owner_;
 }
 
 bool Ledger::submit(const std::shared_ptr<Job> &job) {
@@ -163,6 +156,11 @@ loop::Task<Result<ChainReport>> Ledger::verify() {
     if (!walked) co_return fail(std::move(walked.error()));
     walk = std::move(*walked);
   }
+  if (walk.damage.empty()) {
+    auto damage = co_await run(Durability::Process, look_at_tail);
+    if (!damage) co_return fail(std::move(damage.error()));
+    walk.damage = std::move(*damage);
+  }
   co_return report(walk);
 }
 
@@ -172,6 +170,11 @@ Result<ChainReport> Ledger::verify_blocking() {
     auto walked = run_blocking(Durability::Read, walk_step(walk));
     if (!walked) return tl::unexpected(std::move(walked.error()));
     walk = std::move(*walked);
+  }
+  if (walk.damage.empty()) {
+    auto damage = run_blocking(Durability::Process, look_at_tail);
+    if (!damage) return tl::unexpected(std::move(damage.error()));
+    walk.damage = std::move(*damage);
   }
   return report(walk);
 }

@@ -39,14 +39,16 @@ struct ChainReport {
 /// A closure owns what it captures, or the waiting frame must live until it was resumed.
 class Ledger final : private BatchRunner {
  public:
-  /// Opens or creates the ledger in `state_dir` (absolute; made 0700 if absent). Status::Ledger, with the path and a
-  /// remedy, if another client has it open, the directory is open to others or on a network file system, or the file
-  /// can't be used. Blocks for disk only. `clock` and `random` outlive the ledger; `random` must be [any-thread].
+  /// Opens or creates the ledger in `state_dir` (absolute; made 0700 if absent), which any number of clients and
+  /// processes share. Status::Ledger, with the path and a remedy, if the directory is somebody else's, open to others
+  /// or on a network file system, or the file can't be used. Blocks for disk, and while another client opens it.
+  /// `clock` and `random` outlive the ledger; `random` must be [any-thread].
   static Result<std::unique_ptr<Ledger>> open(const std::string &state_dir, const Clock &clock, Random &random);
 
-  /// Over another store and executor (a simulation). `directory` may be null.
-  Ledger(std::unique_ptr<StateDir> directory, std::unique_ptr<Keyring> keyring, std::unique_ptr<Store> store,
-         std::unique_ptr<Executor> executor, const Clock &clock, Random &random);
+  /// Over other parts (a simulation). `directory` keeps the key of a ledger without a vault; it may be null, or the
+  /// same object as `peers`.
+  Ledger(std::unique_ptr<Peers> peers, StateDir *directory, std::unique_ptr<Keyring> keyring,
+         std::unique_ptr<Store> store, std::unique_ptr<Executor> executor, const Clock &clock, Random &random);
   /// Stops; gives the directory free.
   ~Ledger() override;
   Ledger(const Ledger &) = delete;
@@ -105,15 +107,15 @@ class Ledger final : private BatchRunner {
   std::string damage() const;
 
   /// This client's name among the owners: a fresh UUID.
-  const std::string &owner() const { return owner_; }
+  const std::string &owner() const { return peers_->self(); }
   /// True while the client of that name lives, in whatever process.
-  bool is_owner_alive(std::string_view owner) const;
+  bool is_owner_alive(std::string_view owner) const { return peers_->is_alive(owner); }
 
   /// Runs what was submitted, refuses the rest with ShuttingDown, joins the thread. Idempotent. [any-thread]
   void stop() noexcept;
   /// In a forked child: closes the ownership locks, which the child holds too as long as they are open. The ledger must
   /// not be used any more. Async-signal-safe.
-  void close_after_fork() noexcept;
+  void close_after_fork() noexcept { peers_->close_after_fork(); }
 
  private:
   template <class J>
@@ -146,13 +148,13 @@ class Ledger final : private BatchRunner {
   std::shared_ptr<const std::function<void(std::int64_t)>> on_append() const;
   Result<void> record_damage(Tx &tx, const std::string &damage);
 
-  std::unique_ptr<StateDir> directory_;
+  std::unique_ptr<Peers> peers_;
+  StateDir *directory_;  // nullptr: no key file
   std::unique_ptr<Keyring> keyring_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Executor> executor_;
   const Clock &clock_;
   Random &random_;
-  std::string owner_;
   std::atomic<loop::Scheduler *> scheduler_ = nullptr;
   mutable std::mutex mutex_;
   std::string damage_;                                                  // under mutex_

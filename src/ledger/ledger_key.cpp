@@ -114,11 +114,11 @@ class KeyOpening {
 
 Result<void> Ledger::use_key(std::optional<Secret> wrapping_key, std::string wrap_name) {
   auto opened = run_blocking(Durability::Full, [&](Tx &tx) -> Result<OpenedKey> {
-    KeyOpening opening(tx, directory_.get(), random_);
+    KeyOpening opening(tx, directory_, random_);
     return wrapping_key ? opening.with_wrapping_key(*wrapping_key, wrap_name) : opening.with_file();
   });
   if (!opened) return tl::unexpected(std::move(opened.error()));
-  if (opened->left_file && directory_) directory_->remove_key_file();
+  if (opened->left_file && directory_ != nullptr) directory_->remove_key_file();
   // Only now is the wrap on disk for certain. The end is checked before any other closure can append behind it.
   return run_blocking(Durability::Full, [&](Tx &tx) -> Result<void> {
     if (keyring_->has_key()) {

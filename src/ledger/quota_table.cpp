@@ -22,18 +22,23 @@ QuotaTable::QuotaTable(Database &db, std::string owner, std::string boot_id)
     : db_(db),
       owner_(std::move(owner)),
       boot_id_(std::move(boot_id)),
-      find_key_(db, "SELECT key_id, cool_until FROM quota_keys WHERE key = ?"),
-      add_key_(db, "INSERT INTO quota_keys (key, boot_id, cooled, cool_until) VALUES (?, ?, 0, 0) RETURNING key_id"),
-      load_slots_(db, "SELECT slot, ended FROM quota_slots WHERE key_id = ? ORDER BY ended"),
-      grant_(db, "INSERT INTO quota_slots (key_id, owner, boot_id, granted) VALUES (?, ?, ?, ?)"),
-      end_(db, "UPDATE quota_slots SET ended = ?2 WHERE slot = ?1 AND ended IS NULL RETURNING key_id"),
+      find_key_(db, "SELECT key_id, cool_until, change FROM quota_keys WHERE key = ?"),
+      add_key_(db,
+               "INSERT INTO quota_keys (key, boot_id, cooled, cool_until, change) VALUES (?, ?, 0, 0, 0)"
+               " RETURNING key_id"),
+      count_change_(db, "UPDATE quota_keys SET change = change + 1 WHERE key_id = ? RETURNING change"),
+      changed_slots_(db, "SELECT slot, ended FROM quota_slots WHERE key_id = ? AND change > ? ORDER BY ended"),
+      key_of_(db,
+              "SELECT key FROM quota_keys WHERE key_id ="
+              " (SELECT key_id FROM quota_slots WHERE slot = ? AND ended IS NULL)"),
+      grant_(db, "INSERT INTO quota_slots (key_id, owner, boot_id, granted, change) VALUES (?, ?, ?, ?, ?)"),
+      end_(db, "UPDATE quota_slots SET ended = ?2, change = ?3 WHERE slot = ?1"),
       cool_(db,
             "UPDATE quota_keys SET boot_id = ?2, cooled = ?3, cool_until = ?4 WHERE key_id = ?1 AND cool_until < ?4"),
       delete_(db, "DELETE FROM quota_slots WHERE slot = ?") {}
 
-Result<void> QuotaTable::take_over(BootTime now) {
+Result<void> QuotaTable::leave_earlier_boots(BootTime now) {
   Statement rebooted(db_, "UPDATE quota_slots SET boot_id = ?1, ended = ?2 WHERE boot_id <> ?1");
-  Statement died(db_, "UPDATE quota_slots SET ended = ?1 WHERE ended IS NULL OR ended > ?1");
   // How long is left of a cooling is not known after a reboot: it begins again.
   Statement cooling(db_,
                     "UPDATE quota_keys SET boot_id = ?1, cool_until = ?2 + (cool_until - cooled), cooled = ?2"
@@ -41,20 +46,45 @@ Result<void> QuotaTable::take_over(BootTime now) {
   Statement cooled(db_, "UPDATE quota_keys SET boot_id = ?1 WHERE boot_id <> ?1");
   forget_all();
   return rebooted.run(std::string_view(boot_id_), count(now))
-      .and_then([&] { return died.run(count(now + kQuotaLinger)); })
       .and_then([&] { return cooling.run(std::string_view(boot_id_), count(now)); })
       .and_then([&] { return cooled.run(std::string_view(boot_id_)); });
 }
 
+Result<void> QuotaTable::bury(std::string_view owner, BootTime now) {
+  Statement open(db_, "SELECT slot FROM quota_slots WHERE owner = ? AND ended IS NULL");
+  std::vector<std::int64_t> slots;
+  {
+    Rows rows = open.query(owner);
+    for (;;) {
+      const auto more = rows.next();
+      if (!more) return tl::unexpected(more.error());
+      if (!*more) break;
+      slots.push_back(rows.integer(0));
+    }
+  }
+  for (const std::int64_t slot : slots)
+    if (auto ended = end(slot, now + kQuotaLinger); !ended) return ended;
+  return {};
+}
+
 Result<QuotaTable::Book *> QuotaTable::book(std::string_view key) {
-  if (const auto known = books_.find(key); known != books_.end()) return &known->second;
+  auto known = books_.find(key);
+  if (known == books_.end()) known = books_.emplace(std::string(key), Book()).first;
+  if (known->second.epoch != epoch_)
+    if (auto fresh = refresh(key, known->second); !fresh) return tl::unexpected(std::move(fresh.error()));
+  return &known->second;
+}
+
+/// Reads what has changed since the book was last looked at; at first, everything.
+Result<void> QuotaTable::refresh(std::string_view key, Book &book) {
   Rows keys = find_key_.query(key);
   const auto found = keys.next();
   if (!found) return tl::unexpected(found.error());
-  Book book(*found ? keys.integer(0) : 0);
   if (*found) {
+    book.key_id = keys.integer(0);
     if (keys.integer(1) != 0) book.slots.cool(boot_time(keys.integer(1)));
-    Rows slots = load_slots_.query(book.key_id);
+    const std::int64_t change = keys.integer(2);
+    Rows slots = changed_slots_.query(book.key_id, book.change);
     for (;;) {
       const auto more = slots.next();
       if (!more) return tl::unexpected(more.error());
@@ -62,16 +92,24 @@ Result<QuotaTable::Book *> QuotaTable::book(std::string_view key) {
       if (slots.is_null(1))
         book.slots.add_open(slots.integer(0));
       else
-        book.slots.add_ended(slots.integer(0), boot_time(slots.integer(1)));
+        book.slots.put_ended(slots.integer(0), boot_time(slots.integer(1)));
     }
+    book.change = change;
   }
-  return &books_.emplace(std::string(key), std::move(book)).first->second;
+  book.epoch = epoch_;
+  return {};
 }
 
 Result<void> QuotaTable::ensure_key(std::string_view key, Book &book) {
   if (book.key_id != 0) return {};
   Rows rows = add_key_.query(key, std::string_view(boot_id_));
   return rows.next().map([&](bool) { book.key_id = rows.integer(0); });
+}
+
+Result<void> QuotaTable::count_change(Book &book) {
+  mark(book.key_id);
+  Rows rows = count_change_.query(book.key_id);
+  return rows.next().map([&](bool) { book.change = rows.integer(0); });
 }
 
 Result<void> QuotaTable::purge(const QuotaWindows &windows, BootTime now, Book &book) {
@@ -85,15 +123,16 @@ Result<void> QuotaTable::purge(const QuotaWindows &windows, BootTime now, Book &
   return {};
 }
 
-Result<QuotaAnswer> QuotaTable::take(std::string_view key, const QuotaWindows &windows, BootTime now) {
+Result<QuotaAnswer> QuotaTable::take(std::string_view key, const QuotaWindows &windows, bool privileged, BootTime now) {
   const auto found = book(key);
   if (!found) return tl::unexpected(found.error());
   Book &book = **found;
-  if (const auto again = book.slots.wait(windows, now)) return QuotaAnswer(0, *again);
+  if (const auto again = book.slots.wait(windows, privileged, now)) return QuotaAnswer(0, *again);
   auto granted = ensure_key(key, book);
-  mark(book.key_id);
+  if (granted) granted = count_change(book);
   if (granted) granted = purge(windows, now, book);
-  if (granted) granted = grant_.run(book.key_id, std::string_view(owner_), std::string_view(boot_id_), count(now));
+  if (granted)
+    granted = grant_.run(book.key_id, std::string_view(owner_), std::string_view(boot_id_), count(now), book.change);
   if (!granted) return tl::unexpected(std::move(granted.error()));
   const std::int64_t slot = sqlite3_last_insert_rowid(db_.handle());
   book.slots.add_open(slot);
@@ -101,22 +140,26 @@ Result<QuotaAnswer> QuotaTable::take(std::string_view key, const QuotaWindows &w
 }
 
 Result<void> QuotaTable::end(std::int64_t slot, BootTime ended) {
-  Rows rows = end_.query(slot, count(ended));
-  const auto found = rows.next();
-  if (!found) return tl::unexpected(found.error());
-  if (!*found) return {};
-  const std::int64_t key_id = rows.integer(0);
-  mark(key_id);
-  for (auto &[key, book] : books_)
-    if (book.key_id == key_id) book.slots.end(slot, ended);
-  return rows.next().map([](bool) {});
+  std::string key;
+  {
+    Rows rows = key_of_.query(slot);
+    const auto found = rows.next();
+    if (!found) return tl::unexpected(found.error());
+    if (!*found) return {};
+    key = rows.text(0);
+  }
+  const auto known = book(key);
+  if (!known) return tl::unexpected(known.error());
+  return count_change(**known).and_then([&] { return end_.run(slot, count(ended), (*known)->change); }).map([&] {
+    (*known)->slots.put_ended(slot, ended);
+  });
 }
 
 Result<void> QuotaTable::cool(std::string_view key, BootTime now, BootTime until) {
   const auto found = book(key);
   if (!found) return tl::unexpected(found.error());
   auto cooled = ensure_key(key, **found);
-  mark((*found)->key_id);
+  if (cooled) cooled = count_change(**found);
   if (cooled) cooled = cool_.run((*found)->key_id, std::string_view(boot_id_), count(now), count(until));
   if (cooled) (*found)->slots.cool(until);
   return cooled;
@@ -130,7 +173,7 @@ Result<QuotaUsage> QuotaTable::usage(std::string_view key, const QuotaWindows &w
   for (const QuotaWindow &window : windows) usage.windows.emplace_back(window, slots.used(window, now));
   usage.open = slots.open();
   usage.cool_until = slots.cool_until();
-  usage.again = slots.wait(windows, now).value_or(now);
+  usage.again = slots.wait(windows, false, now).value_or(now);
   return usage;
 }
 

@@ -49,7 +49,13 @@ RequestTable::RequestTable(Database &db)
       live_by_match_key_(db, select("match_key = ? AND ended = 0 ORDER BY number DESC LIMIT 1")),
       by_action_id_(db, select("action_id = ?1 AND (?2 = '' OR tenant = ?2) ORDER BY number")),
       list_(db, listing("1")),
-      list_live_(db, listing("ended = 0")) {}
+      list_live_(db, listing("ended = 0")),
+      live_on_device_(db, select("tenant = ? AND machine_id = ? AND ended = 0 ORDER BY number")),
+      in_flight_(db, "SELECT count(*) FROM requests WHERE tenant = ? AND state IN ('pending', 'in_progress')"),
+      in_flight_rows_(db, select("tenant = ?1 AND state IN ('pending', 'in_progress')"
+                                 " AND number > coalesce((SELECT number FROM requests WHERE id = ?2), 0)"
+                                 " ORDER BY number LIMIT ?3")),
+      working_owners_(db, "SELECT DISTINCT owner FROM requests WHERE state IN ('queued', 'sending', 'unknown')") {}
 
 Result<void> RequestTable::put(const RequestRow &row) {
   const std::string document = dump(row.document);
@@ -142,6 +148,20 @@ Result<std::optional<RequestRow>> RequestTable::live_by_match_key(std::string_vi
 
 Result<std::vector<RequestRow>> RequestTable::by_action_id(std::string_view tenant, const ActionId &id) {
   return all(by_action_id_.query(std::string_view(id.str()), tenant));
+}
+
+Result<std::vector<RequestRow>> RequestTable::live_on_device(std::string_view tenant, const MachineId &machine) {
+  return all(live_on_device_.query(tenant, std::string_view(machine.str())));
+}
+
+Result<std::int64_t> RequestTable::in_flight(std::string_view tenant) {
+  Rows rows = in_flight_.query(tenant);
+  return rows.next().map([&](bool) { return rows.integer(0); });
+}
+
+Result<std::vector<RequestRow>> RequestTable::in_flight_rows(std::string_view tenant, const RequestId &after,
+                                                             std::size_t limit) {
+  return all(in_flight_rows_.query(tenant, std::string_view(after.str()), static_cast<std::int64_t>(limit)));
 }
 
 Result<std::vector<RequestRow>> RequestTable::list(const RequestQuery &query) {

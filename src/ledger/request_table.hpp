@@ -20,6 +20,10 @@ class RequestTable {
   Result<std::optional<RequestRow>> live_by_match_key(std::string_view key);
   Result<std::vector<RequestRow>> by_action_id(std::string_view tenant, const ActionId &id);
   Result<std::vector<RequestRow>> list(const RequestQuery &query);
+  Result<std::vector<RequestRow>> live_on_device(std::string_view tenant, const MachineId &machine);
+  Result<std::int64_t> in_flight(std::string_view tenant);
+  Result<std::vector<RequestRow>> in_flight_rows(std::string_view tenant, const RequestId &after, std::size_t limit);
+  Result<std::vector<std::string>> working_owners() { return texts_of(working_owners_.query()); }
 
  private:
   Result<void> insert(const RequestRow &row);
@@ -36,6 +40,10 @@ class RequestTable {
   Statement by_action_id_;
   Statement list_;
   Statement list_live_;
+  Statement live_on_device_;
+  Statement in_flight_;
+  Statement in_flight_rows_;
+  Statement working_owners_;
 };
 
 }  // namespace cordon::ledger

@@ -3,16 +3,18 @@
 #include <algorithm>
 
 namespace cordon::ledger {
+namespace {
 
-void SlotBook::add_ended(std::int64_t slot, BootTime ended) {
+constexpr int kReservedShare = 10;  // every so many-th slot of a window is for urgent requests and undo alone
+
+}  // namespace
+
+void SlotBook::put_ended(std::int64_t slot, BootTime ended) {
+  open_.erase(slot);
   // Answers come nearly in order: the place is at the end or close to it.
   auto place = ended_.end();
   while (place != ended_.begin() && std::prev(place)->at > ended) --place;
   ended_.insert(place, Ended{ended, slot});
-}
-
-void SlotBook::end(std::int64_t slot, BootTime ended) {
-  if (open_.erase(slot) != 0) add_ended(slot, ended);
 }
 
 std::size_t SlotBook::ended_within(const QuotaWindow &window, BootTime now) const {
@@ -36,14 +38,15 @@ BootTime SlotBook::free_at(const QuotaWindow &window, int limit, BootTime now) c
   return ended_[ended_.size() - ended + leaving - 1].at + window.length;
 }
 
-std::optional<BootTime> SlotBook::wait(const QuotaWindows &windows, BootTime now) const {
+std::optional<BootTime> SlotBook::wait(const QuotaWindows &windows, bool privileged, BootTime now) const {
   const bool ever_cooled = cool_until_ != BootTime{};
   BootTime again = ever_cooled ? std::max(now, cool_until_) : now;
   for (const QuotaWindow &window : windows) {
-    BootTime free = free_at(window, window.limit, now);
+    const int limit = privileged ? window.limit : window.limit - window.limit / kReservedShare;
+    BootTime free = free_at(window, limit, now);
     const BootTime whole_again = cool_until_ + window.length;
     if (ever_cooled && now < whole_again)
-      free = std::min(free_at(window, std::max(1, window.limit / 2), now), std::max(free, whole_again));
+      free = std::min(free_at(window, std::max(1, limit / 2), now), std::max(free, whole_again));
     again = std::max(again, free);
   }
   if (again > now) return again;

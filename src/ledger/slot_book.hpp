@@ -16,14 +16,13 @@ namespace cordon::ledger {
 class SlotBook {
  public:
   void add_open(std::int64_t slot) { open_.insert(slot); }
-  void add_ended(std::int64_t slot, BootTime ended);
-  /// No-op for a slot that is not open here.
-  void end(std::int64_t slot, BootTime ended);
+  /// Whether it was known as open or not at all. It must not be put twice.
+  void put_ended(std::int64_t slot, BootTime ended);
   void cool(BootTime until) { cool_until_ = std::max(cool_until_, until); }
 
   /// nullopt: a slot is free now. Else a lower bound of when one can be. After a cooling only half the budget is given
-  /// for one window.
-  std::optional<BootTime> wait(const QuotaWindows &windows, BootTime now) const;
+  /// for one window. The last tenth of a window is kept for the privileged.
+  std::optional<BootTime> wait(const QuotaWindows &windows, bool privileged, BootTime now) const;
   int used(const QuotaWindow &window, BootTime now) const;
   int open() const { return static_cast<int>(open_.size()); }
   BootTime cool_until() const { return cool_until_; }

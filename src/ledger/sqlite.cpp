@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <thread>
 
 namespace cordon::ledger {
 namespace {
@@ -22,7 +24,11 @@ std::string reason(int code, int system_error, const char *text) {
       return "it is read-only for this process; give its user write access to the directory and all files in it";
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return "another program holds its lock; close whatever else has the file open";
+      return fmt::format(
+          "another process has held its lock for more than {} s; continue or end a stopped host, close whatever else "
+          "has "
+          "the file open",
+          kLockPatience.count());
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return fmt::format(
@@ -45,20 +51,30 @@ std::string reason(int code, int system_error, const char *text) {
 
 }  // namespace
 
-Result<std::unique_ptr<Database>> Database::open(const std::string &path) {
+Result<std::unique_ptr<Database>> Database::open(const std::string &path, const char *vfs) {
   if (sqlite3_threadsafe() == 0)
     return fail(Status::NotSupported,
                 "the SQLite library of this system was built without threads; the ledger needs them");
   std::unique_ptr<Database> db(new Database(path));
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
-  if (sqlite3_open_v2(path.c_str(), &db->handle_, flags, "unix") != SQLITE_OK) {
+  if (sqlite3_open_v2(path.c_str(), &db->handle_, flags, vfs) != SQLITE_OK) {
     if (db->handle_ == nullptr) throw std::bad_alloc();
     return fail(db->error());
   }
-  sqlite3_busy_timeout(db->handle_, 0);
+  sqlite3_busy_handler(db->handle_, on_busy, db.get());
   sqlite3_db_config(db->handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(db->handle_, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
   return db;
+}
+
+/// SQLite's own waiting is too coarse for transactions as short as ours.
+int Database::on_busy(void *self, int tries) {
+  Database &db = *static_cast<Database *>(self);
+  const auto now = std::chrono::steady_clock::now();
+  if (tries == 0) db.busy_since_ = now;
+  if (now - db.busy_since_ >= kLockPatience) return 0;
+  std::this_thread::sleep_for(std::chrono::microseconds(std::min(100 * (tries + 1), 1'000)));
+  return 1;
 }
 
 Database::~Database() {
@@ -108,6 +124,16 @@ std::string Rows::text(int column) const {
   const void *bytes = sqlite3_column_blob(statement_, column);
   const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
   return bytes == nullptr ? std::string() : std::string(static_cast<const char *>(bytes), size);
+}
+
+Result<std::vector<std::string>> texts_of(Rows rows) {
+  std::vector<std::string> texts;
+  for (;;) {
+    const auto more = rows.next();
+    if (!more) return tl::unexpected(more.error());
+    if (!*more) return texts;
+    texts.push_back(rows.text(0));
+  }
 }
 
 bool Statement::prepare() {

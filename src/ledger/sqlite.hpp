@@ -2,22 +2,29 @@
 
 #include <sqlite3.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/error.hpp"
 
 namespace cordon::ledger {
 
+/// A transaction of another client takes a fraction of a millisecond; one that is stopped in the middle of it, or an
+/// operator's shell, may take for ever.
+constexpr std::chrono::seconds kLockPatience{5};
+
 /// One SQLite connection, used by one thread at a time.
 class Database {
  public:
-  /// Opens a file that exists. Nothing waits inside SQLite: a lock that somebody else holds is an error at once.
-  static Result<std::unique_ptr<Database>> open(const std::string &path);
+  /// Opens a file that exists. A lock that another client holds is waited for up to kLockPatience. `vfs`: SQLite's name
+  /// of the file system.
+  static Result<std::unique_ptr<Database>> open(const std::string &path, const char *vfs = "unix");
   ~Database();
   Database(const Database &) = delete;
   Database &operator=(const Database &) = delete;
@@ -38,10 +45,12 @@ class Database {
  private:
   explicit Database(std::string path) : path_(std::move(path)) {}
   int system_error() const noexcept;
+  static int on_busy(void *self, int tries);
 
   std::string path_;
   sqlite3 *handle_ = nullptr;
   std::optional<Error> failure_;
+  std::chrono::steady_clock::time_point busy_since_;
 };
 
 /// Bytes, as opposed to text.
@@ -122,6 +131,9 @@ class Statement {
   std::string sql_;
   sqlite3_stmt *statement_ = nullptr;
 };
+
+/// The first column of all rows that are left.
+Result<std::vector<std::string>> texts_of(Rows rows);
 
 /// NULL for an empty text.
 inline std::optional<std::string_view> text_or_sql_null(std::string_view text) {

@@ -9,7 +9,8 @@
 namespace cordon::ledger {
 namespace {
 
-// Times named *_at are UTC in 100-ns ticks. Boot times are nanoseconds of the boot clock under the row's boot_id.
+// Times named *_at are UTC in 100-ns ticks. Boot times are nanoseconds of the boot clock under the row's boot_id. A
+// key's `change` counts what happened to its slots; each slot keeps the number of its own last change.
 constexpr const char *kTables = R"sql(
 CREATE TABLE meta (
   name  TEXT PRIMARY KEY,
@@ -63,6 +64,9 @@ CREATE TABLE requests (
 CREATE UNIQUE INDEX requests_idempotency ON requests (tenant, idempotency_key)
   WHERE idempotency_key IS NOT NULL AND key_free = 0;
 CREATE INDEX requests_live ON requests (match_key) WHERE ended = 0;
+CREATE INDEX requests_device ON requests (tenant, machine_id) WHERE ended = 0;
+CREATE INDEX requests_in_flight ON requests (tenant) WHERE state IN ('pending', 'in_progress');
+CREATE INDEX requests_at_work ON requests (owner) WHERE state IN ('queued', 'sending', 'unknown');
 CREATE INDEX requests_action ON requests (action_id) WHERE action_id IS NOT NULL;
 
 CREATE TABLE quota_keys (
@@ -70,7 +74,8 @@ CREATE TABLE quota_keys (
   key        TEXT NOT NULL UNIQUE,
   boot_id    TEXT NOT NULL,
   cooled     INTEGER NOT NULL,
-  cool_until INTEGER NOT NULL
+  cool_until INTEGER NOT NULL,
+  change     INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE quota_slots (
@@ -79,8 +84,22 @@ CREATE TABLE quota_slots (
   owner   TEXT NOT NULL,
   boot_id TEXT NOT NULL,
   granted INTEGER NOT NULL,
-  ended   INTEGER
+  ended   INTEGER,
+  change  INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX quota_changes ON quota_slots (key_id, change);
+CREATE INDEX quota_open ON quota_slots (owner) WHERE ended IS NULL;
+
+CREATE TABLE clients (
+  owner TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE leases (
+  name    TEXT PRIMARY KEY,
+  owner   TEXT NOT NULL,
+  boot_id TEXT NOT NULL,
+  until   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE tokens (
   fingerprint TEXT PRIMARY KEY,

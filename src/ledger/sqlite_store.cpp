@@ -5,11 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
-#include <thread>
 
 #include "base/ids.hpp"
 #include "ledger/sqlite_schema.hpp"
@@ -20,9 +17,6 @@ namespace {
 // The WAL is copied back when nobody waits and it has so many pages; at four times that, in any case.
 constexpr int kCheckpointPages = 1000;
 constexpr int kLargeWalPages = 4 * kCheckpointPages;
-// Only a foreign program (an operator's shell) can hold the lock; it gets so long.
-constexpr auto kBusyPatience = std::chrono::seconds(5);
-constexpr auto kBusyPause = std::chrono::milliseconds(2);
 
 /// Makes the file, mode 0600, before SQLite opens it. Afterwards it must not be opened and closed by anybody else in
 /// the process: that would drop SQLite's locks.
@@ -45,13 +39,15 @@ Result<void> make_file(const std::string &path) {
 
 }  // namespace
 
-SqliteStore::SqliteStore(std::unique_ptr<Database> db, std::unique_ptr<HeadFile> head, const Keyring &keyring,
-                         const std::string &owner, const Clock &clock)
+SqliteStore::SqliteStore(std::unique_ptr<Database> db, std::unique_ptr<HeadFile> head, Peers &peers,
+                         const Keyring &keyring, const Clock &clock)
     : db_(std::move(db)),
       head_(std::move(head)),
-      journal_(*db_, keyring, owner),
+      peers_(peers),
+      boot_id_(clock.boot_id()),
+      journal_(*db_, keyring, peers.self()),
       requests_(*db_),
-      quota_(*db_, owner, clock.boot_id()),
+      quota_(*db_, peers.self(), clock.boot_id()),
       begin_read_(*db_, "BEGIN"),
       begin_write_(*db_, "BEGIN IMMEDIATE"),
       savepoint_sql_(*db_, "SAVEPOINT closure"),
@@ -74,21 +70,47 @@ SqliteStore::SqliteStore(std::unique_ptr<Database> db, std::unique_ptr<HeadFile>
       put_meta_(*db_,
                 "INSERT INTO meta (name, value) VALUES (?, ?)"
                 " ON CONFLICT (name) DO UPDATE SET value = excluded.value"),
-      erase_meta_(*db_, "DELETE FROM meta WHERE name = ?") {}
+      erase_meta_(*db_, "DELETE FROM meta WHERE name = ?"),
+      clients_(*db_, "SELECT owner FROM clients"),
+      enter_client_(*db_, "INSERT INTO clients (owner) VALUES (?)"),
+      leave_client_(*db_, "DELETE FROM clients WHERE owner = ?"),
+      lease_(*db_, "SELECT owner, boot_id, until FROM leases WHERE name = ?"),
+      put_lease_(*db_,
+                 "INSERT INTO leases (name, owner, boot_id, until) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE"
+                 " SET owner = excluded.owner, boot_id = excluded.boot_id, until = excluded.until"),
+      drop_leases_(*db_, "DELETE FROM leases WHERE owner = ?") {}
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const StateDir &directory, const Keyring &keyring,
-                                                       const Clock &clock, Random &random) {
+SqliteStore::~SqliteStore() {
+  if (!arrived_) return;
+  // Not leaving is no harm: the others see that this client is gone.
+  auto left = begin(Durability::Process)
+                  .and_then([&] { return enter(true); })
+                  .and_then([&] { return writing(); })
+                  .and_then([&] { return leave_client_.run(std::string_view(peers_.self())); })
+                  .and_then([&] { return drop_leases_.run(std::string_view(peers_.self())); })
+                  .and_then([&] { return leave(true); })
+                  .and_then([&] { return commit(); });
+  if (!left) rollback();
+}
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(StateDir &directory, const Keyring &keyring, const Clock &clock,
+                                                       Random &random) {
   const std::string path = directory.file("ledger.db");
   if (auto made = make_file(path); !made) return tl::unexpected(std::move(made.error()));
   auto db = Database::open(path);
   if (!db) return tl::unexpected(std::move(db.error()));
   auto head = HeadFile::open(directory.file("ledger.head"));
   if (!head) return tl::unexpected(std::move(head.error()));
-  std::unique_ptr<SqliteStore> store(
-      new SqliteStore(std::move(*db), std::move(*head), keyring, directory.owner(), clock));
+  return open(std::move(*db), std::move(*head), directory, keyring, clock, random);
+}
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(std::unique_ptr<Database> db, std::unique_ptr<HeadFile> head,
+                                                       Peers &peers, const Keyring &keyring, const Clock &clock,
+                                                       Random &random) {
+  std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(db), std::move(head), peers, keyring, clock));
   return store->configure()
       .and_then([&] { return prepare_schema(*store->db_, make_request_id(random).str()); })
-      .and_then([&] { return store->take_over(clock); })
+      .and_then([&] { return store->arrive(clock); })
       .map([&] { return std::move(store); });
 }
 
@@ -111,17 +133,27 @@ Result<void> SqliteStore::configure() {
   return db_->execute("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON");
 }
 
-Result<void> SqliteStore::take_over(const Clock &clock) {
-  auto taken = begin(Durability::Process)
-                   .and_then([&] { return enter(true); })
-                   .and_then([&] { return quota_.take_over(clock.now()); })
-                   .and_then([&] { return get_meta("ledger_id"); })
-                   .and_then([&](const std::optional<std::string> &id) {
-                     ledger_id_ = id.value_or("");
-                     return leave(true);
-                   })
-                   .and_then([&] { return commit(); });
-  if (!taken) return rollback(), taken;
+Result<void> SqliteStore::arrive(const Clock &clock) {
+  auto arrived = begin(Durability::Process)
+                     .and_then([&] { return enter(true); })
+                     .and_then([&] { return writing(); })
+                     .and_then([&] { return quota_.leave_earlier_boots(clock.now()); })
+                     .and_then([&] { return clients(); })
+                     .and_then([&](const std::vector<std::string> &others) -> Result<void> {
+                       for (const std::string &other : others)
+                         if (!peers_.is_alive(other))
+                           if (auto buried = bury(other, clock.now()); !buried) return buried;
+                       return enter_client_.run(std::string_view(peers_.self()));
+                     })
+                     .and_then([&] { return get_meta("ledger_id"); })
+                     .and_then([&](const std::optional<std::string> &id) {
+                       ledger_id_ = id.value_or("");
+                       return leave(true);
+                     })
+                     .and_then([&] { return commit(); });
+  if (!arrived) return rollback(), arrived;
+  arrived_ = true;
+  version_ = -1;  // count the clients again
   if (journal_.tail().sequence == 0 && !head_->read()) {
     head_->write({ledger_id_, 0, journal_.tail().mac});
     head_->sync();
@@ -134,7 +166,7 @@ Result<void> SqliteStore::begin(Durability durability) {
   db_->reset_failure();
   auto begun = durability == Durability::Read
                    ? begin_read_.run()
-                   : set_synchronous(durability == Durability::Full).and_then([&] { return begin_immediate(); });
+                   : set_synchronous(durability == Durability::Full).and_then([&] { return begin_write_.run(); });
   return begun.and_then([&] { return notice_other_writers(); });
 }
 
@@ -145,24 +177,16 @@ Result<void> SqliteStore::set_synchronous(bool full) {
   });
 }
 
-Result<void> SqliteStore::begin_immediate() {
-  const auto patience = std::chrono::steady_clock::now() + kBusyPatience;
-  for (;;) {
-    auto begun = begin_write_.run();
-    const bool busy = !begun && (sqlite3_errcode(db_->handle()) & 0xff) == SQLITE_BUSY;
-    if (!busy || std::chrono::steady_clock::now() >= patience) return begun;
-    db_->reset_failure();
-    std::this_thread::sleep_for(kBusyPause);
-  }
-}
-
 Result<void> SqliteStore::notice_other_writers() {
   Rows rows = version_of_.query();
   const auto read = rows.next();
   if (!read) return tl::unexpected(read.error());
   if (rows.integer(0) != version_) {
     version_ = rows.integer(0);
-    quota_.forget_all();
+    quota_.others_wrote();
+    const auto here = clients();
+    if (!here) return tl::unexpected(here.error());
+    alone_ = here->size() <= 1;
     if (auto reloaded = journal_.reload(); !reloaded) return reloaded;
     // A journal never gets shorter. If somebody cut it, going on behind what was there leaves a gap for verify to name.
     if (journal_.tail().sequence < committed_.sequence) journal_.set_tail(committed_);
@@ -202,6 +226,7 @@ Result<void> SqliteStore::commit() {
   const bool appended = journal_.tail().sequence != committed_.sequence;
   committed_ = journal_.tail();
   if (appended && durability_ == Durability::Full) head_->write({ledger_id_, committed_.sequence, committed_.mac});
+  if (appended && !alone_) peers_.ring();
   if (wal_pages_ >= kLargeWalPages) checkpoint();
   return {};
 }
@@ -209,6 +234,7 @@ Result<void> SqliteStore::commit() {
 void SqliteStore::rollback() noexcept {
   if (db_->in_transaction()) sqlite3_exec(db_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
   version_ = -1;  // read anew what is kept in memory
+  quota_.forget_all();
 }
 
 void SqliteStore::idle() noexcept {

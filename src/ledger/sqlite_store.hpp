@@ -7,6 +7,7 @@
 #include "ledger/head_file.hpp"
 #include "ledger/journal.hpp"
 #include "ledger/keyring.hpp"
+#include "ledger/peers.hpp"
 #include "ledger/quota_table.hpp"
 #include "ledger/request_table.hpp"
 #include "ledger/sqlite.hpp"
@@ -18,10 +19,16 @@ namespace cordon::ledger {
 /// The store in `state_dir/ledger.db`.
 class SqliteStore final : public Store, private Tx {
  public:
-  /// Opens or makes the file, takes over what dead clients left. `directory` is held by this client and, like
-  /// `keyring`, outlives the store.
-  static Result<std::unique_ptr<SqliteStore>> open(const StateDir &directory, const Keyring &keyring,
-                                                   const Clock &clock, Random &random);
+  /// Opens or makes the file in this client's turn and enters it among the clients. `directory` and `keyring` outlive
+  /// the store.
+  static Result<std::unique_ptr<SqliteStore>> open(StateDir &directory, const Keyring &keyring, const Clock &clock,
+                                                   Random &random);
+  /// The same over an open database and head; `peers` outlives the store.
+  static Result<std::unique_ptr<SqliteStore>> open(std::unique_ptr<Database> db, std::unique_ptr<HeadFile> head,
+                                                   Peers &peers, const Keyring &keyring, const Clock &clock,
+                                                   Random &random);
+  /// Leaves the clients.
+  ~SqliteStore() override;
 
   Result<void> begin(Durability durability) override;
   Tx &tx() override { return *this; }
@@ -33,11 +40,10 @@ class SqliteStore final : public Store, private Tx {
   void idle() noexcept override;
 
  private:
-  SqliteStore(std::unique_ptr<Database> db, std::unique_ptr<HeadFile> head, const Keyring &keyring,
-              const std::string &owner, const Clock &clock);
+  SqliteStore(std::unique_ptr<Database> db, std::unique_ptr<HeadFile> head, Peers &peers, const Keyring &keyring,
+              const Clock &clock);
   Result<void> configure();
-  Result<void> take_over(const Clock &clock);
-  Result<void> begin_immediate();
+  Result<void> arrive(const Clock &clock);
   Result<void> set_synchronous(bool full);
   Result<void> notice_other_writers();
   void checkpoint() noexcept;
@@ -56,7 +62,17 @@ class SqliteStore final : public Store, private Tx {
   Result<std::optional<RequestRow>> live_by_match_key(std::string_view key) override;
   Result<std::vector<RequestRow>> by_action_id(std::string_view tenant, const ActionId &id) override;
   Result<std::vector<RequestRow>> requests(const RequestQuery &query) override { return requests_.list(query); }
-  Result<QuotaAnswer> quota_take(std::string_view key, const QuotaWindows &windows, BootTime now) override;
+  Result<std::vector<RequestRow>> live_on_device(std::string_view tenant, const MachineId &machine) override;
+  Result<std::int64_t> in_flight(std::string_view tenant) override { return requests_.in_flight(tenant); }
+  Result<std::vector<RequestRow>> in_flight_rows(std::string_view tenant, const RequestId &after,
+                                                 std::size_t limit) override;
+  Result<std::vector<std::string>> working_owners() override { return requests_.working_owners(); }
+  Result<std::vector<Change>> changes_after(std::int64_t cursor, std::size_t limit) override;
+  Result<std::vector<std::string>> clients() override;
+  Result<void> bury(std::string_view client, BootTime now) override;
+  Result<Lease> take_lease(std::string_view name, BootTime now, BootTime until) override;
+  Result<QuotaAnswer> quota_take(std::string_view key, const QuotaWindows &windows, bool privileged,
+                                 BootTime now) override;
   Result<void> quota_end(std::int64_t slot, BootTime ended) override;
   Result<void> quota_cool(std::string_view key, BootTime now, BootTime until) override;
   Result<QuotaUsage> quota_usage(std::string_view key, const QuotaWindows &windows, BootTime now) override;
@@ -73,6 +89,8 @@ class SqliteStore final : public Store, private Tx {
 
   std::unique_ptr<Database> db_;
   std::unique_ptr<HeadFile> head_;
+  Peers &peers_;
+  const std::string boot_id_;
   std::string ledger_id_;
   Journal journal_;
   RequestTable requests_;
@@ -85,12 +103,16 @@ class SqliteStore final : public Store, private Tx {
   Journal::Tail entered_;    // the journal's end when the closure began
   Journal::Tail committed_;  // and after the last commit
   std::int64_t version_ = -1;
+  bool arrived_ = false;
+  bool alone_ = true;  // no other client was there when this transaction began
   int wal_pages_ = 0;  // as of the last commit that wrote
 
   Statement begin_read_, begin_write_, savepoint_sql_, release_, rollback_to_, commit_, version_of_;
   Statement put_token_, get_token_, erase_token_;
   Statement wraps_, put_wrap_, erase_wrap_;
   Statement get_meta_, put_meta_, erase_meta_;
+  Statement clients_, enter_client_, leave_client_;
+  Statement lease_, put_lease_, drop_leases_;
 };
 
 }  // namespace cordon::ledger

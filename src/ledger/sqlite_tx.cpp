@@ -44,8 +44,51 @@ Result<std::vector<RequestRow>> SqliteStore::by_action_id(std::string_view tenan
   return requests_.by_action_id(tenant, id);
 }
 
-Result<QuotaAnswer> SqliteStore::quota_take(std::string_view key, const QuotaWindows &windows, BootTime now) {
-  return writing().and_then([&] { return quota_.take(key, windows, now); });
+Result<std::vector<RequestRow>> SqliteStore::live_on_device(std::string_view tenant, const MachineId &machine) {
+  return requests_.live_on_device(tenant, machine);
+}
+
+Result<std::vector<RequestRow>> SqliteStore::in_flight_rows(std::string_view tenant, const RequestId &after,
+                                                            std::size_t limit) {
+  return requests_.in_flight_rows(tenant, after, limit);
+}
+
+Result<std::vector<Change>> SqliteStore::changes_after(std::int64_t cursor, std::size_t limit) {
+  return journal_.changes_after(cursor, limit);
+}
+
+Result<std::vector<std::string>> SqliteStore::clients() {
+  return texts_of(clients_.query());
+}
+
+Result<void> SqliteStore::bury(std::string_view client, BootTime now) {
+  return writing()
+      .and_then([&] { return quota_.bury(client, now); })
+      .and_then([&] { return drop_leases_.run(client); })
+      .and_then([&] { return leave_client_.run(client); });
+}
+
+Result<Lease> SqliteStore::take_lease(std::string_view name, BootTime now, BootTime until) {
+  {
+    Rows rows = lease_.query(name);
+    const auto found = rows.next();
+    if (!found) return tl::unexpected(found.error());
+    if (*found && rows.text(0) != peers_.self() && rows.text(1) == boot_id_) {
+      const BootTime held_until{nanoseconds(rows.integer(2))};
+      if (held_until > now && peers_.is_alive(rows.text(0))) return Lease(false, held_until);
+    }
+  }
+  return writing()
+      .and_then([&] {
+        return put_lease_.run(name, std::string_view(peers_.self()), std::string_view(boot_id_),
+                              until.time_since_epoch().count());
+      })
+      .map([&] { return Lease(true, until); });
+}
+
+Result<QuotaAnswer> SqliteStore::quota_take(std::string_view key, const QuotaWindows &windows, bool privileged,
+                                            BootTime now) {
+  return writing().and_then([&] { return quota_.take(key, windows, privileged, now); });
 }
 
 Result<void> SqliteStore::quota_end(std::int64_t slot, BootTime ended) {

@@ -7,8 +7,12 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "base/ids.hpp"
 #include "ledger/keyring.hpp"
@@ -17,6 +21,9 @@ namespace cordon::ledger {
 namespace {
 
 constexpr const char *kKeyFile = "ledger.key";
+// Opening a ledger takes milliseconds; making one a few more.
+constexpr auto kOpeningPatience = std::chrono::seconds(10);
+constexpr auto kOpeningPause = std::chrono::milliseconds(5);
 
 /// A descriptor that is closed unless released.
 class Descriptor {
@@ -88,6 +95,39 @@ void close_lock(std::atomic<int> &fd) noexcept {
   if (old >= 0) ::close(old);
 }
 
+std::string read_text(const std::string &path) {
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  std::array<char, 512> text{};
+  const ssize_t size = fd.get() < 0 ? -1 : ::read(fd.get(), text.data(), text.size());
+  return {text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+}
+
+/// Which process this is, also among those of other containers: pid, its name space and its start.
+std::string process_name() {
+  std::array<char, 64> name_space{};
+  const ssize_t size = ::readlink("/proc/self/ns/pid", name_space.data(), name_space.size() - 1);
+  const std::string stat = read_text("/proc/self/stat");
+  // The 22nd field; those up to the command's closing bracket are the first two.
+  std::size_t at = stat.rfind(')');
+  for (int field = 2; field < 22 && at != std::string::npos; ++field) at = stat.find(' ', at + 1);
+  const std::string start = at == std::string::npos ? "" : stat.substr(at + 1, stat.find(' ', at + 1) - at - 1);
+  return fmt::format("{} {} {}", ::getpid(), size > 0 ? name_space.data() : "", start);
+}
+
+/// Differs between two copies of this code in one process.
+std::string copy_name() {
+  static const char here = 0;
+  return fmt::format("{}", static_cast<const void *>(&here));
+}
+
+std::string this_process() {
+  return process_name() + "\n" + copy_name() + "\n";
+}
+
+bool is_other_copy_here(const std::string &owner_text) {
+  return owner_text.starts_with(process_name() + "\n") && owner_text != this_process();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<StateDir>> StateDir::open(const std::string &path, Random &random) {
@@ -97,44 +137,77 @@ Result<std::unique_ptr<StateDir>> StateDir::open(const std::string &path, Random
   while (directory->path_.size() > 1 && directory->path_.back() == '/') directory->path_.pop_back();
   return make_directory(directory->path_)
       .and_then([&] { return check_directory(directory->path_); })
-      .and_then([&] { return directory->lock(); })
+      .and_then([&] { return directory->take_turn(); })
+      .and_then([&] { return directory->look_at_others(); })
+      .and_then([&] { return directory->enter(); })
       .map([&] { return std::move(directory); });
 }
 
-Result<void> StateDir::lock() {
-  auto held = open_locked(file("ledger.lock"));
-  if (!held) return tl::unexpected(held.error());
-  if (!*held)
-    return refuse(path_,
-                  "is in use by another client, in this process or in another; shut that one down, or give this "
-                  "one a state_dir of its own");
-  directory_lock_ = **held;
-  const std::string owners = file("owners");
-  if (::mkdir(owners.c_str(), 0700) != 0 && errno != EEXIST)
-    return fail(Status::Ledger, fmt::format("{} can't be made: {}", owners, std::strerror(errno)));
-  forget_dead_owners();
-  auto own = open_locked(owners + "/" + owner_);
+Result<void> StateDir::take_turn() {
+  const auto patience = std::chrono::steady_clock::now() + kOpeningPatience;
+  for (;;) {
+    auto held = open_locked(file("ledger.lock"));
+    if (!held) return tl::unexpected(held.error());
+    if (*held) return turn_ = **held, Result<void>();
+    if (std::chrono::steady_clock::now() >= patience)
+      return refuse(path_, fmt::format("is being opened by another client for more than {} s; if that one is stopped, "
+                                       "continue or end it",
+                                       kOpeningPatience.count()));
+    std::this_thread::sleep_for(kOpeningPause);
+  }
+}
+
+void StateDir::end_opening() noexcept {
+  close_lock(turn_);
+}
+
+Result<void> StateDir::enter() {
+  auto own = open_locked(file("owners/") + owner_);
   if (!own) return tl::unexpected(own.error());
-  if (!*own) return fail(Status::Internal, fmt::format("{}/{} is locked already", owners, owner_));
+  if (!*own) return fail(Status::Internal, fmt::format("{}/owners/{} is locked already", path_, owner_));
   owner_lock_ = **own;
+  const std::string text = this_process();
+  if (::write(owner_lock_, text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    return fail(Status::Ledger, fmt::format("{}/owners/{} can't be written: {}; make room on the disk", path_, owner_,
+                                            std::strerror(errno)));
+  bell_ = ::open(file("bell").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (bell_ < 0) return fail(Status::Ledger, fmt::format("{} can't be opened: {}", file("bell"), std::strerror(errno)));
   return {};
 }
 
-void StateDir::forget_dead_owners() const noexcept {
-  DIR *owners = ::opendir(file("owners").c_str());
-  if (owners == nullptr) return;
-  while (const dirent *entry = ::readdir(owners))
-    if (is_uuid(entry->d_name) && !is_owner_alive(entry->d_name)) ::unlinkat(::dirfd(owners), entry->d_name, 0);
-  ::closedir(owners);
+/// Clears away the names of the dead; refuses to share the ledger with another copy of this code in this process.
+Result<void> StateDir::look_at_others() const {
+  const std::string owners = file("owners");
+  if (::mkdir(owners.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail(Status::Ledger, fmt::format("{} can't be made: {}", owners, std::strerror(errno)));
+  const std::unique_ptr<DIR, int (*)(DIR *)> names(::opendir(owners.c_str()), ::closedir);
+  if (names == nullptr) return fail(Status::Ledger, fmt::format("{} can't be read: {}", owners, std::strerror(errno)));
+  while (const dirent *entry = ::readdir(names.get())) {
+    if (!is_uuid(entry->d_name)) continue;
+    if (!is_alive(entry->d_name)) {
+      ::unlinkat(::dirfd(names.get()), entry->d_name, 0);
+    } else if (is_other_copy_here(read_text(owners + "/" + entry->d_name))) {
+      return refuse(path_,
+                    "is in use by another copy of libcordon in this process, and their file locks would undo each "
+                    "other; load the library from one path only, or give this client a state_dir of its own");
+    }
+  }
+  return {};
 }
 
-bool StateDir::is_owner_alive(std::string_view owner) const {
-  if (owner == owner_) return true;
-  if (!is_uuid(owner)) return false;
-  const Descriptor fd(::open((file("owners/") + std::string(owner)).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+bool StateDir::is_alive(std::string_view client) const {
+  if (client == owner_) return true;
+  if (!is_uuid(client)) return false;
+  // Opened for reading: closing what was opened for writing is what tells the others of a death.
+  const Descriptor fd(::open((file("owners/") + std::string(client)).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (fd.get() < 0) return errno != ENOENT;
   struct flock lock = whole_file();
   return ::fcntl(fd.get(), F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
+}
+
+void StateDir::ring() noexcept {
+  const char stroke = '.';
+  (void)!::pwrite(bell_, &stroke, 1, 0);  // unheard, the others still look from time to time
 }
 
 StateDir::~StateDir() {
@@ -144,7 +217,8 @@ StateDir::~StateDir() {
 
 void StateDir::close_after_fork() noexcept {
   close_lock(owner_lock_);
-  close_lock(directory_lock_);
+  close_lock(turn_);
+  close_lock(bell_);
 }
 
 Result<std::optional<Secret>> StateDir::read_key_file() const {

@@ -32,6 +32,22 @@ struct TokenRow {
   UtcTicks expires;
 };
 
+/// What somebody recorded about a request.
+struct Change {
+  Change() = default;
+  std::int64_t sequence = 0;
+  RequestId request;  ///< empty: it concerns no single request
+  std::string tenant;
+  std::string owner;
+};
+
+/// Who may do something that one client does for all, and until when.
+struct Lease {
+  Lease(bool held_, BootTime until_) : held(held_), until(until_) {}
+  bool held;       ///< by the client that asked
+  BootTime until;  ///< not held: when to ask again
+};
+
 /// How far a walk along the journal's chain has come.
 struct ChainWalk {
   ChainWalk() = default;
@@ -72,10 +88,29 @@ class Tx {
   /// All requests that point at the action, oldest first (several may have adopted it). Empty tenant: any.
   virtual Result<std::vector<RequestRow>> by_action_id(std::string_view tenant, const ActionId &id) = 0;
   virtual Result<std::vector<RequestRow>> requests(const RequestQuery &query) = 0;
+  /// Those on one device that have not ended, oldest first.
+  virtual Result<std::vector<RequestRow>> live_on_device(std::string_view tenant, const MachineId &machine) = 0;
+  /// How many of the tenant's requests the service holds; the rows themselves, oldest first, behind `after`.
+  virtual Result<std::int64_t> in_flight(std::string_view tenant) = 0;
+  virtual Result<std::vector<RequestRow>> in_flight_rows(std::string_view tenant, const RequestId &after,
+                                                         std::size_t limit) = 0;
+  /// The owners of requests that somebody has to work on: queued, being sent, or of unknown outcome.
+  virtual Result<std::vector<std::string>> working_owners() = 0;
+
+  /// What was recorded behind `cursor`, without the bodies.
+  virtual Result<std::vector<Change>> changes_after(std::int64_t cursor, std::size_t limit) = 0;
+  /// The clients that have this ledger open, and those that died with it open and were not buried yet.
+  virtual Result<std::vector<std::string>> clients() = 0;
+  /// Ends what a dead client had under way: its quota slots, its leases, its place among the clients.
+  virtual Result<void> bury(std::string_view client, BootTime now) = 0;
+  /// Takes or keeps the lease until `until`, unless another living client has it and its time is not over.
+  virtual Result<Lease> take_lease(std::string_view name, BootTime now, BootTime until) = 0;
 
   /// Grants a slot of `key`'s budget, or says when to ask again. A slot is occupied from now until it was ended plus
-  /// the window's length; a slot that is never ended stays occupied until its owner is dead.
-  virtual Result<QuotaAnswer> quota_take(std::string_view key, const QuotaWindows &windows, BootTime now) = 0;
+  /// the window's length; a slot that is never ended stays occupied until its owner is dead. Only a `privileged`
+  /// request gets the last tenth of a window.
+  virtual Result<QuotaAnswer> quota_take(std::string_view key, const QuotaWindows &windows, bool privileged,
+                                         BootTime now) = 0;
   /// `ended`: when the answer came, or when the connection was closed plus kQuotaLinger.
   virtual Result<void> quota_end(std::int64_t slot, BootTime ended) = 0;
   /// The service said 429: nothing is granted before `until`, and half the budget for one window after it.

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -124,6 +125,11 @@ void CurlLoop::remove(CURL *easy) {
   if (transfers_.erase(easy) != 0) curl_multi_remove_handle(multi_.get(), easy);
 }
 
+void CurlLoop::watch(int fd, std::function<void()> readable) {
+  watched_ = fd;
+  on_readable_ = std::move(readable);
+}
+
 void CurlLoop::wake() {
   if (attention_.exchange(Attention::Wanted) == Attention::Asleep) bell_.ring();
 }
@@ -174,9 +180,10 @@ bool CurlLoop::finish_transfers() {
 void CurlLoop::wait(std::optional<BootTime> next) {
   Attention expected = Attention::Running;
   if (!attention_.compare_exchange_strong(expected, Attention::Asleep)) return;
-  curl_waitfd bell{bell_.fd(), CURL_WAIT_POLLIN, 0};
-  curl_multi_poll(multi_.get(), &bell, 1, poll_timeout_ms(next, scheduler_.now()), nullptr);
-  if (bell.revents != 0) bell_.silence();
+  std::array<curl_waitfd, 2> others{{{bell_.fd(), CURL_WAIT_POLLIN, 0}, {watched_, CURL_WAIT_POLLIN, 0}}};
+  curl_multi_poll(multi_.get(), others.data(), watched_ < 0 ? 1 : 2, poll_timeout_ms(next, scheduler_.now()), nullptr);
+  if (others[0].revents != 0) bell_.silence();
+  if (others[1].revents != 0) on_readable_();
 }
 
 void CurlLoop::close() {

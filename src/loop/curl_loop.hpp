@@ -45,6 +45,8 @@ class CurlLoop {
   /// Takes the handle back at once, and its connection down when the transfer has begun; `done` is not called. Does
   /// nothing for a handle that has ended or was never added. [loop], and any thread after stop()
   void remove(CURL *easy);
+  /// Calls `readable` on the loop each time `fd` is readable. One descriptor, named before start(); it outlives stop().
+  void watch(int fd, std::function<void()> readable);
   /// The sockets of the connections, see there. [loop]
   Sockets &sockets() noexcept { return sockets_; }
 
@@ -81,6 +83,8 @@ class CurlLoop {
   Sockets sockets_;
   std::unique_ptr<CURLM, MultiClose> multi_;
   std::unordered_map<CURL *, std::function<void(CURLcode)>> transfers_;
+  int watched_ = -1;
+  std::function<void()> on_readable_;
   std::atomic<Attention> attention_{Attention::Running};
   std::atomic<bool> stopping_{false};
   std::function<void(std::exception_ptr)> on_exception_;

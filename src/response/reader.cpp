@@ -50,7 +50,7 @@ loop::Task<Result<std::int64_t>> Reader::take_slot(const Tenant &tenant, std::st
   const ledger::QuotaWindows &windows = tenant.quota.at(quota_class);
   const QuotaGate::Ask ask = [&]() -> loop::Task<Result<ledger::QuotaAnswer>> {
     return seams_.ledger.run(Durability::Process,
-                             [&](Tx &tx) { return tx.quota_take(key, windows, seams_.scheduler.now()); });
+                             [&](Tx &tx) { return tx.quota_take(key, windows, false, seams_.scheduler.now()); });
   };
   co_return co_await seams_.quota.acquire(key, lane, scope, ask);
 }

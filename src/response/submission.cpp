@@ -48,7 +48,7 @@ Lane lane_of(const RequestRow &row, const defender::Operation &operation) {
 
 Result<ledger::QuotaAnswer> take_slot_and_mark(Tx &tx, RequestRow &row, const std::string &quota_key,
                                                const ledger::QuotaWindows &windows, const Clock &clock) {
-  Result<ledger::QuotaAnswer> answer = tx.quota_take(quota_key, windows, clock.now());
+  Result<ledger::QuotaAnswer> answer = tx.quota_take(quota_key, windows, false, clock.now());
   if (!answer || !answer->granted()) return answer;
   set_state(row, State::Sending, clock.utc());
   row.progress["attempts"] = int_or(row.progress, "attempts", 0) + 1;

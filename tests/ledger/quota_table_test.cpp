@@ -13,7 +13,7 @@ using std::chrono::seconds;
 class QuotaTableTest : public LedgerTest {
  protected:
   QuotaAnswer take(const std::string &key = "contoso|app") {
-    auto answer = write([&](Tx &tx) { return tx.quota_take(key, windows_, clock_.now()); });
+    auto answer = write([&](Tx &tx) { return tx.quota_take(key, windows_, true, clock_.now()); });
     EXPECT_TRUE(answer) << answer.error().message;
     return answer.value_or(QuotaAnswer(0, BootTime{}));
   }
@@ -63,7 +63,7 @@ TEST_F(QuotaTableTest, ASlotEndedTwiceKeepsItsFirstEnd) {
 TEST_F(QuotaTableTest, AGrantThatIsTakenBackWithItsClosureCostsNothing) {
   for (int i = 0; i < 5; ++i) {
     const auto failed = write([&](Tx &tx) -> Result<void> {
-      EXPECT_TRUE(tx.quota_take("contoso|app", windows_, clock_.now())->granted());
+      EXPECT_TRUE(tx.quota_take("contoso|app", windows_, true, clock_.now())->granted());
       return fail(Status::Deadline, "too late");
     });
     EXPECT_EQ(failed.error().status, Status::Deadline);

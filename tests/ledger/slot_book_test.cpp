@@ -17,24 +17,24 @@ TEST(SlotBook, ACallUnderWayOccupiesItsSlotHoweverLongItTakes) {
   SlotBook book;
   const QuotaWindows windows = {QuotaWindow(1, seconds(10))};
   book.add_open(1);
-  EXPECT_EQ(book.wait(windows, at(1000)), at(1010));
-  EXPECT_EQ(book.wait(windows, at(5000)), at(5010));
+  EXPECT_EQ(book.wait(windows, true, at(1000)), at(1010));
+  EXPECT_EQ(book.wait(windows, true, at(5000)), at(5010));
 }
 
 TEST(SlotBook, AnEndedCallOccupiesItsSlotForOneWindowFromItsEnd) {
   SlotBook book;
   const QuotaWindows windows = {QuotaWindow(1, seconds(10))};
   book.add_open(1);
-  book.end(1, at(100));
-  EXPECT_EQ(book.wait(windows, at(109)), at(110));
-  EXPECT_FALSE(book.wait(windows, at(110)));
+  book.put_ended(1, at(100));
+  EXPECT_EQ(book.wait(windows, true, at(109)), at(110));
+  EXPECT_FALSE(book.wait(windows, true, at(110)));
 }
 
 TEST(SlotBook, TheLongestWaitOfAllWindowsCounts) {
   SlotBook book;
   const QuotaWindows windows = {QuotaWindow(2, seconds(10)), QuotaWindow(3, seconds(100))};
-  for (int i = 0; i < 3; ++i) book.add_ended(i, at(100 + i));
-  EXPECT_EQ(book.wait(windows, at(105)), at(200));
+  for (int i = 0; i < 3; ++i) book.put_ended(i, at(100 + i));
+  EXPECT_EQ(book.wait(windows, true, at(105)), at(200));
   EXPECT_EQ(book.used(windows[0], at(111)), 1);
   EXPECT_EQ(book.used(windows[1], at(111)), 3);
 }
@@ -43,20 +43,20 @@ TEST(SlotBook, NothingIsGrantedWhileCoolingAndHalfTheBudgetForOneWindowAfterIt) 
   SlotBook book;
   const QuotaWindows windows = {QuotaWindow(4, seconds(10))};
   book.cool(at(100));
-  EXPECT_EQ(book.wait(windows, at(50)), at(100));
-  EXPECT_FALSE(book.wait(windows, at(100)));
-  book.add_ended(1, at(100));
-  EXPECT_FALSE(book.wait(windows, at(101)));
-  book.add_ended(2, at(101));
-  EXPECT_EQ(book.wait(windows, at(102)), at(110)) << "two of four: half the budget is used up";
-  EXPECT_FALSE(book.wait(windows, at(110)));
+  EXPECT_EQ(book.wait(windows, true, at(50)), at(100));
+  EXPECT_FALSE(book.wait(windows, true, at(100)));
+  book.put_ended(1, at(100));
+  EXPECT_FALSE(book.wait(windows, true, at(101)));
+  book.put_ended(2, at(101));
+  EXPECT_EQ(book.wait(windows, true, at(102)), at(110)) << "two of four: half the budget is used up";
+  EXPECT_FALSE(book.wait(windows, true, at(110)));
 }
 
 TEST(SlotBook, ForgetsOnlyWhatEndedBefore) {
   SlotBook book;
   book.add_open(1);
-  book.add_ended(3, at(30));
-  book.add_ended(2, at(20));
+  book.put_ended(3, at(30));
+  book.put_ended(2, at(20));
   EXPECT_EQ(book.forget_one(at(25)), 2);
   EXPECT_FALSE(book.forget_one(at(25)));
   EXPECT_EQ(book.forget_one(at(30)), 3);
@@ -80,10 +80,10 @@ TEST(SlotBook, NoWindowEverHoldsMoreThanItsLimitWhereverTheServiceCountsACall) {
       if (!open.empty() && chance() % 2 == 0) {
         const std::size_t which = chance() % open.size();
         calls[open[which]].ended = now;
-        book.end(static_cast<std::int64_t>(open[which]), now);
+        book.put_ended(static_cast<std::int64_t>(open[which]), now);
         open.erase(open.begin() + static_cast<std::ptrdiff_t>(which));
       }
-      const auto again = book.wait(windows, now);
+      const auto again = book.wait(windows, true, now);
       if (again) {
         ASSERT_GT(*again, now);
         continue;

@@ -2,12 +2,17 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include <atomic>
+#include <chrono>
 #include <fstream>
+#include <thread>
 
+#include "ledger/bell.hpp"
 #include "ledger_fixture.hpp"
 #include "support/child.hpp"
 
@@ -28,6 +33,10 @@ class StateDirTest : public ::testing::Test {
     EXPECT_THAT(opened.error().message, HasSubstr(directory_.state_dir()));
     return opened.error().message;
   }
+  static bool heard(const Bell &bell) {
+    pollfd ear{bell.fd(), POLLIN, 0};
+    return ::poll(&ear, 1, 0) == 1;
+  }
   TempDir directory_;
   SystemRandom random_;
 };
@@ -39,22 +48,42 @@ TEST_F(StateDirTest, IsMadeForItsOwnerAlone) {
   EXPECT_EQ(status.st_mode & 07777, 0700u);
 }
 
-TEST_F(StateDirTest, ASecondClientIsRefusedUntilTheFirstIsGone) {
+TEST_F(StateDirTest, ClientsKnowWhoOfThemLives) {
   auto first = open();
   ASSERT_TRUE(first);
-  EXPECT_THAT(refusal(), HasSubstr("is in use by another client"));
-  EXPECT_TRUE((*first)->is_owner_alive((*first)->owner()));
-  first->reset();
-  EXPECT_TRUE(open());
+  (*first)->end_opening();
+  auto second = open();
+  ASSERT_TRUE(second);
+  (*second)->end_opening();
+  EXPECT_NE((*first)->self(), (*second)->self());
+  EXPECT_TRUE((*first)->is_alive((*first)->self()));
+  EXPECT_TRUE((*first)->is_alive((*second)->self()));
+  const std::string gone = (*second)->self();
+  second->reset();
+  EXPECT_FALSE((*first)->is_alive(gone));
+  EXPECT_FALSE((*first)->is_alive("no name"));
 }
 
-TEST_F(StateDirTest, AnotherProcessIsRefusedWhileTheFirstLivesEvenStopped) {
+TEST_F(StateDirTest, OneClientAtATimeOpensTheLedger) {
+  auto first = open();
+  ASSERT_TRUE(first);
+  std::atomic<bool> opened = false;
+  std::thread second([&] { opened = open().has_value(); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(opened);
+  (*first)->end_opening();
+  second.join();
+  EXPECT_TRUE(opened);
+}
+
+TEST_F(StateDirTest, AStoppedClientLivesAndAKilledOneIsDeadAndHeard) {
   int ready[2];
   ASSERT_EQ(::pipe(ready), 0);
   const pid_t child = ::fork();
   if (child == 0) {
     auto held = StateDir::open(directory_.state_dir(), random_);
-    const ssize_t sent = ::write(ready[1], held ? (*held)->owner().data() : "", held ? 36 : 0);
+    if (held) (*held)->end_opening();
+    const ssize_t sent = ::write(ready[1], held ? (*held)->self().data() : "", held ? 36 : 0);
     ::raise(SIGSTOP);
     ::_exit(sent == 36 ? 0 : 1);
   }
@@ -64,21 +93,44 @@ TEST_F(StateDirTest, AnotherProcessIsRefusedWhileTheFirstLivesEvenStopped) {
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, WUNTRACED), child);
   ASSERT_TRUE(WIFSTOPPED(status));
-  EXPECT_THAT(refusal(), HasSubstr("is in use by another client"));
+  auto here = open();
+  ASSERT_TRUE(here);
+  (*here)->end_opening();
+  const Bell bell(directory_.state_dir());
+  ASSERT_TRUE(bell.listening());
+  EXPECT_TRUE((*here)->is_alive(owner));
+  EXPECT_FALSE(heard(bell)) << "looking is not heard";
   ::kill(child, SIGKILL);
   ::waitpid(child, &status, 0);
   ::close(ready[0]);
+  EXPECT_TRUE(heard(bell));
+  EXPECT_FALSE((*here)->is_alive(owner));
   EXPECT_TRUE(std::filesystem::exists(directory_.state_dir() + "/owners/" + owner)) << "death removes no file";
   auto next = open();
   ASSERT_TRUE(next);
-  EXPECT_FALSE((*next)->is_owner_alive(owner));
   EXPECT_FALSE(std::filesystem::exists(directory_.state_dir() + "/owners/" + owner))
       << "the next client clears it away";
 }
 
-TEST_F(StateDirTest, AForkedChildThatClosedTheLocksDoesNotHoldTheDirectory) {
+TEST_F(StateDirTest, NewsIsHeardUntilHushed) {
+  auto first = open();
+  ASSERT_TRUE(first);
+  (*first)->end_opening();
+  const Bell bell(directory_.state_dir());
+  EXPECT_FALSE(heard(bell));
+  (*first)->ring();
+  EXPECT_TRUE(heard(bell));
+  bell.hush();
+  EXPECT_FALSE(heard(bell));
+}
+
+TEST_F(StateDirTest, AForkedChildThatClosedTheLocksKeepsNobodyAlive) {
+  auto watcher = open();
+  ASSERT_TRUE(watcher);
+  (*watcher)->end_opening();
   auto held = open();
   ASSERT_TRUE(held);
+  const std::string name = (*held)->self();
   int alive[2];
   int closed[2];
   ASSERT_EQ(::pipe(alive), 0);
@@ -95,15 +147,27 @@ TEST_F(StateDirTest, AForkedChildThatClosedTheLocksDoesNotHoldTheDirectory) {
   ::close(alive[0]);
   char done = 0;
   ASSERT_EQ(::read(closed[0], &done, 1), 1);
-  EXPECT_THAT(refusal(), HasSubstr("is in use")) << "the parent's lock is its own";
+  EXPECT_TRUE((*watcher)->is_alive(name)) << "the parent's lock is its own";
   held->reset();
-  EXPECT_TRUE(open()) << "the child lives and holds nothing";
+  EXPECT_FALSE((*watcher)->is_alive(name)) << "the child lives and holds nothing";
   ::close(alive[1]);
   int status = 0;
   ::waitpid(child, &status, 0);
   EXPECT_EQ(status, 0);
   ::close(closed[0]);
   ::close(closed[1]);
+}
+
+TEST_F(StateDirTest, AnotherCopyOfTheLibraryInThisProcessIsRefused) {
+  auto first = open();
+  ASSERT_TRUE(first);
+  (*first)->end_opening();
+  std::string text;
+  const std::string file = directory_.state_dir() + "/owners/" + (*first)->self();
+  std::ifstream(file) >> std::ws &&std::getline(std::ifstream(file), text);
+  // What another copy would have written: the same process, another address.
+  std::ofstream(file, std::ios::trunc) << text << "\n0x1\n";
+  EXPECT_THAT(refusal(), HasSubstr("another copy of libcordon"));
 }
 
 TEST_F(StateDirTest, ADirectoryOpenToOthersIsRefusedWithTheCommandThatHelps) {

@@ -93,7 +93,8 @@ struct Process {
     auto keyring = std::make_unique<ledger::Keyring>();
     auto store = ledger::SqliteStore::open(**opened, *keyring, clock, random);
     if (!store) throw std::runtime_error(store.error().message);
-    ledger = std::make_unique<ledger::Ledger>(std::move(*opened), std::move(keyring), std::move(*store),
+    (*opened)->end_opening();
+    ledger = std::make_unique<ledger::Ledger>(std::move(*opened), nullptr, std::move(keyring), std::move(*store),
                                               std::make_unique<InlineExecutor>(disk), clock, random);
     ledger->attach(scheduler);
     if (!ledger->use_key(Secret(std::string(32, 'k')), "vault-1")) throw std::runtime_error("no key");
