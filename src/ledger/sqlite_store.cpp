@@ -80,19 +80,6 @@ SqliteStore::SqliteStore(std::unique_ptr<Database> db, std::unique_ptr<HeadFile>
                  " SET owner = excluded.owner, boot_id = excluded.boot_id, until = excluded.until"),
       drop_leases_(*db_, "DELETE FROM leases WHERE owner = ?") {}
 
-SqliteStore::~SqliteStore() {
-  if (!arrived_) return;
-  // Not leaving is no harm: the others see that this client is gone.
-  auto left = begin(Durability::Process)
-                  .and_then([&] { return enter(true); })
-                  .and_then([&] { return writing(); })
-                  .and_then([&] { return leave_client_.run(std::string_view(peers_.self())); })
-                  .and_then([&] { return drop_leases_.run(std::string_view(peers_.self())); })
-                  .and_then([&] { return leave(true); })
-                  .and_then([&] { return commit(); });
-  if (!left) rollback();
-}
-
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(StateDir &directory, const Keyring &keyring, const Clock &clock,
                                                        Random &random) {
   const std::string path = directory.file("ledger.db");
@@ -152,7 +139,6 @@ Result<void> SqliteStore::arrive(const Clock &clock) {
                      })
                      .and_then([&] { return commit(); });
   if (!arrived) return rollback(), arrived;
-  arrived_ = true;
   version_ = -1;  // count the clients again
   if (journal_.tail().sequence == 0 && !head_->read()) {
     head_->write({ledger_id_, 0, journal_.tail().mac});

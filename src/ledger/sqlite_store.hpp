@@ -19,7 +19,8 @@ namespace cordon::ledger {
 /// The store in `state_dir/ledger.db`.
 class SqliteStore final : public Store, private Tx {
  public:
-  /// Opens or makes the file in this client's turn and enters it among the clients. `directory` and `keyring` outlive
+  /// Opens or makes the file in this client's turn and enters it among the clients, which it leaves when
+  /// another one buries it. `directory` and `keyring` outlive
   /// the store.
   static Result<std::unique_ptr<SqliteStore>> open(StateDir &directory, const Keyring &keyring, const Clock &clock,
                                                    Random &random);
@@ -27,8 +28,6 @@ class SqliteStore final : public Store, private Tx {
   static Result<std::unique_ptr<SqliteStore>> open(std::unique_ptr<Database> db, std::unique_ptr<HeadFile> head,
                                                    Peers &peers, const Keyring &keyring, const Clock &clock,
                                                    Random &random);
-  /// Leaves the clients.
-  ~SqliteStore() override;
 
   Result<void> begin(Durability durability) override;
   Tx &tx() override { return *this; }
@@ -103,7 +102,6 @@ class SqliteStore final : public Store, private Tx {
   Journal::Tail entered_;    // the journal's end when the closure began
   Journal::Tail committed_;  // and after the last commit
   std::int64_t version_ = -1;
-  bool arrived_ = false;
   bool alone_ = true;  // no other client was there when this transaction began
   int wal_pages_ = 0;  // as of the last commit that wrote
 

@@ -13,13 +13,40 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-TEST_F(LedgerTest, ASecondClientIsRefusedWithTheDirectoryNamed) {
-  const auto second = Ledger::open(directory_.state_dir(), clock_, random_);
-  ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().status, Status::Ledger);
-  EXPECT_THAT(second.error().message, HasSubstr(directory_.state_dir()));
-  EXPECT_THAT(second.error().message, HasSubstr("another client"));
-  EXPECT_EQ(append("the first goes on"), 1);
+TEST_F(LedgerTest, ClientsAppendToOneChainAndSeeEachOther) {
+  auto second = Ledger::open(directory_.state_dir(), clock_, random_);
+  ASSERT_TRUE(second) << second.error().message;
+  ASSERT_TRUE((*second)->use_key(Secret(std::string(32, 'k')), "vault-1"));
+  const auto append_there = [&] {
+    return (*second)->run_blocking(Durability::Full, [&](Tx &tx) { return tx.append(record("there")); }).value();
+  };
+  EXPECT_EQ(append("here"), 1);
+  EXPECT_EQ(append_there(), 2);
+  EXPECT_EQ(append("here"), 3);
+  EXPECT_TRUE(ledger_->verify_blocking()->intact());
+  const auto clients = (*second)->run_blocking(Durability::Read, [](Tx &tx) { return tx.clients(); });
+  EXPECT_THAT(*clients, ::testing::UnorderedElementsAre(ledger_->owner(), (*second)->owner()));
+  EXPECT_TRUE((*second)->is_owner_alive(ledger_->owner()));
+}
+
+TEST_F(LedgerTest, ALeaseIsOneClientsUntilItIsOverOrItsHolderGone) {
+  auto second = Ledger::open(directory_.state_dir(), clock_, random_);
+  ASSERT_TRUE(second) << second.error().message;
+  const auto take = [&](Ledger &who, std::chrono::seconds length) {
+    return *who.run_blocking(Durability::Process, [&](Tx &tx) {
+      return tx.take_lease("poll/contoso", clock_.now(), clock_.now() + length);
+    });
+  };
+  EXPECT_TRUE(take(*ledger_, std::chrono::seconds(10)).held);
+  EXPECT_TRUE(take(*ledger_, std::chrono::seconds(20)).held) << "its holder prolongs it";
+  const Lease refused = take(**second, std::chrono::seconds(10));
+  EXPECT_FALSE(refused.held);
+  EXPECT_EQ(refused.until, clock_.now() + std::chrono::seconds(20));
+  clock_.advance(std::chrono::seconds(20));
+  EXPECT_TRUE(take(**second, std::chrono::seconds(10)).held);
+  EXPECT_FALSE(take(*ledger_, std::chrono::seconds(10)).held);
+  second->reset();
+  EXPECT_TRUE(take(*ledger_, std::chrono::seconds(10)).held);
 }
 
 TEST_F(LedgerTest, RecordsAreReadByCursorInOrderAndByFilter) {

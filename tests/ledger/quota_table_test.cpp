@@ -155,7 +155,9 @@ TEST_F(QuotaTableTest, RowsThatCountNoLongerAreClearedAway) {
 TEST_F(QuotaTableTest, WhatAnotherConnectionWroteIsSeen) {
   EXPECT_TRUE(take().granted());
   RawFile(directory_.state_dir())
-      .run("INSERT INTO quota_slots (key_id, owner, boot_id, granted) SELECT key_id, 'x', boot_id, 1 FROM quota_slots");
+      .run(
+          "INSERT INTO quota_slots (key_id, owner, boot_id, granted, change)"
+          " SELECT key_id, 'x', boot_id, 1, change + 1 FROM quota_slots; UPDATE quota_keys SET change = change + 1");
   EXPECT_FALSE(take().granted());
 }
 

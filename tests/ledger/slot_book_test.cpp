@@ -104,5 +104,16 @@ TEST(SlotBook, NoWindowEverHoldsMoreThanItsLimitWhereverTheServiceCountsACall) {
   }
 }
 
+TEST(SlotBook, TheLastTenthOfAWindowIsForThePrivileged) {
+  SlotBook book;
+  const QuotaWindows windows{{20, std::chrono::seconds(10)}};
+  for (int i = 0; i < 18; ++i) book.put_ended(i, at(100));
+  EXPECT_EQ(book.wait(windows, false, at(101)), at(110));
+  EXPECT_FALSE(book.wait(windows, true, at(101)));
+  book.add_open(18);
+  book.add_open(19);
+  EXPECT_TRUE(book.wait(windows, true, at(101))) << "theirs is used up too";
+}
+
 }  // namespace
 }  // namespace cordon::ledger
