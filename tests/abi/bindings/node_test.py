@@ -23,17 +23,11 @@ def main():
         skip("node and npm are not installed")
     if int(run("node", "-p", "process.versions.node.split('.')[0]").stdout) < 18:
         skip("Node is older than 18")
-    packed = run(sys.executable, root / "abi/node/pack.py", scratch, check=False)
-    if packed.returncode != 0:
-        out_of_reach = any(code in packed.stderr for code in NO_REGISTRY)
-        skip(PACKAGES_OUT_OF_REACH) if out_of_reach else fail(packed.stdout + packed.stderr)
-    package = packed.stdout.split()[-1]
-
+    installed = run(sys.executable, root / "tests/abi/bindings/node_consumer.py", root, scratch, check=False)
+    if installed.returncode != 0:
+        out_of_reach = any(code in installed.stderr for code in NO_REGISTRY)
+        skip(PACKAGES_OUT_OF_REACH) if out_of_reach else fail(installed.stdout + installed.stderr)
     consumer = scratch / "consumer"
-    shutil.rmtree(consumer, ignore_errors=True)
-    shutil.copytree(root / "abi/node/test", consumer / "test")
-    (consumer / "package.json").write_text('{"name":"consumer","private":true,"type":"module"}\n')
-    run("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", "--silent", package, cwd=consumer)
     compiler = scratch / "work/node_modules/typescript/bin/tsc"
     types = scratch / "work/node_modules/@types"
     run("node", compiler, "--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--typeRoots", types,
