@@ -11,7 +11,7 @@ build_packages='g++ cmake ninja-build ccache pkg-config|pkgconf curl ca-certific
   libcurl4-openssl-dev libsodium-dev libssl-dev libsqlite3-dev libre2-dev
   nlohmann-json3-dev libvalijson-dev libfmt-dev libcli11-dev libexpected-dev libboost-dev'
 # The format and lint stages are defined by LLVM 14; elsewhere tests/run.sh names them as skipped.
-test_packages='git python3 strace nginx libgtest-dev libgmock-dev abigail-tools
+test_packages='git python3 python3-venv mypy luajit strace nginx libgtest-dev libgmock-dev abigail-tools
   clang clang-format-14|clang-format clang-tidy-14|clang-tidy'
 bench_packages='python3 strace openssl nginx'
 

@@ -48,10 +48,9 @@ class Host {
     Value options = Value::object();
     options.set("valid_for_ms", std::int64_t{cordon::milliseconds(kWait).count()});
     request.set("options", options);
-    const std::optional<std::string> id = client_.submit(operation, request);
-    if (!id) return;
+    const std::string id = client_.submit(operation, request);
     ++otherwise_;
-    pump_.when_ended(*id, [this, operation](const cordon::Outcome *outcome, const std::exception_ptr &error) {
+    pump_.when_ended(id, [this, operation](const cordon::Outcome *outcome, const std::exception_ptr &error) {
       if (error) std::rethrow_exception(error);
       std::cout << operation << ": " << said(*outcome) << std::endl;
       if (std::holds_alternative<cordon::Succeeded>(*outcome)) --otherwise_;

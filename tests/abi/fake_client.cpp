@@ -149,7 +149,8 @@ Result<std::shared_ptr<Client>> Client::open(std::string_view config_json) {
 }
 
 std::string_view manifest() {
-  return R"({"name":"cordon","operations":[]})";
+  return R"({"name":"cordon","operations":{"operations":[{"name":"isolate","kind":"action"},)"
+         R"({"name":"get_machine","kind":"read"}]}})";
 }
 
 }  // namespace cordon::plugin

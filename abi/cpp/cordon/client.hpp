@@ -119,13 +119,13 @@ class Client {
     });
   }
   /// Records a request durably and returns its id at once; it is sent in the background, by this process or the next
-  /// one. That it is recorded does not mean that it is done. Nothing for a dry run.
-  [[nodiscard]] std::optional<std::string> submit(const std::string &operation, const json::Value &request) {
+  /// one. That it is recorded does not mean that it is done: poll_action tells. There is no dry run of it.
+  [[nodiscard]] std::string submit(const std::string &operation, const json::Value &request) {
     const std::string text = request.dump();
     auto [status, id] = with_text([&](char **out, cordon_error **error) {
       return api_->submit(handle_, text_of(operation), text.c_str(), out, error);
     });
-    if (status != CORDON_OK) return std::nullopt;
+    if (status != CORDON_OK) throw std::runtime_error(operation + ": not recorded, " + api_->status_name(status));
     return std::move(id);
   }
   /// Takes back a request of which no byte has left.

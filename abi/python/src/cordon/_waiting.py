@@ -7,13 +7,17 @@ interrupted (never withdrawn) and its end awaited; what it came to is noted on t
 A handler may raise between any two steps below, so each step may be taken twice without harm.
 """
 
+import _thread
+import os
 import queue
+import signal
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+_LOOK_S = 1.0  # a signal that another thread took wakes nobody, so the main thread looks by itself
 _AGAIN_S = 0.05  # an interrupt that comes before the call waits finds nothing, so it is repeated
 
 
@@ -40,14 +44,16 @@ class _Job:
 
 
 class _Worker:
-    """A thread that runs jobs of the main thread, one at a time."""
+    """A thread that runs jobs of the main thread, one at a time. It takes no signals: one that it took would not wake the
+    main thread. Made by _thread, whose start a signal handler cannot leave half done."""
 
     def __init__(self) -> None:
+        self.process = os.getpid()
         self.jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
-        self.thread = threading.Thread(target=self._serve, name="cordon call", daemon=True)
-        self.thread.start()
+        _thread.start_new_thread(self._serve, ())
 
     def _serve(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         while True:
             job = self.jobs.get()
             job.run()
@@ -60,7 +66,7 @@ _idle: list[_Worker] = []
 def _idle_worker() -> _Worker:
     while _idle:
         worker = _idle.pop()
-        if worker.thread.is_alive():  # not so in a forked child
+        if worker.process == os.getpid():  # a forked child has none of its parent's threads
             return worker
     return _Worker()
 
@@ -80,16 +86,16 @@ def interruptible(function: Callable[[], T], interrupt: Callable[[], None] | Non
                 worker.jobs.put(job)
                 handed = True
             while not job.finished:
-                if job.done.acquire(timeout=-1 if wish is None else _AGAIN_S):
+                if job.done.acquire(timeout=_LOOK_S if wish is None else _AGAIN_S):
                     break
-                if interrupt is not None:
+                if wish is not None and interrupt is not None:
                     interrupt()
         except BaseException as raised:  # by a signal handler
             wish = raised
+    _idle.append(worker)
     if wish is not None:
         wish.add_note(f"cordon: the call under way ended with {job.error or repr(job.result)}")
         raise wish
-    _idle.append(worker)
     if job.error is not None:
         raise job.error
     result: T = job.result

@@ -177,14 +177,14 @@ class AsyncClient:
         until: Until = options.get("until", request.get("options", {}).get("until", "accepted"))
         if timeout is not None and timeout > 0:
             options.setdefault("valid_for_ms", milliseconds(timeout))
-        request_id = await self.submit(operation, request, **options)
-        if request_id is None:
+        if options.get("dry_run", request.get("options", {}).get("dry_run")):
             return await self._quick(lambda: self._client.act(operation, request, **options))
+        request_id = await self.submit(operation, request, **options)
         return await self.wait(request_id, until=until, timeout=timeout)
 
     async def submit(
         self, operation: str, request: Mapping[str, Any], **options: Unpack[Options]
-    ) -> str | None:
+    ) -> str:
         """As Client.submit."""
         return await self._quick(lambda: self._client.submit(operation, request, **options))
 

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 from . import _library
 from ._abi import ABI_VERSION, Status
@@ -17,6 +17,7 @@ from ._waiting import interruptible
 from .errors import CordonError, NotDone, error_from, known_status
 from .outcomes import Outcome, outcome_from
 
+T = TypeVar("T")
 Config = Mapping[str, Any] | str | os.PathLike[str] | None
 Secret = bytearray | memoryview
 
@@ -168,15 +169,16 @@ class Client:
             lambda text, *out: call(self._handle, name, _with_options(request, text), milliseconds(timeout), *out),
         )
 
-    def submit(self, operation: str, request: Mapping[str, Any] | None = None, **options: Unpack[Options]) -> str | None:
+    def submit(self, operation: str, request: Mapping[str, Any] | None = None, **options: Unpack[Options]) -> str:
         """Records a request durably and returns its id at once; it is sent in the background, by this process or the
-        next one. None for a dry run. That it is recorded does not mean that it is done: poll_action tells."""
+        next one. That it is recorded does not mean that it is done: poll_action tells. There is no dry run of it."""
         name = encoded("operation", operation)
         text = as_json(_request_with(request, options))
-        status, document = self._finish(
-            self._run(None, lambda *out: self._library.submit(self._handle, name, text, *out)), is_json=False
-        )
-        return document if status == Status.OK else None
+        call = self._library.submit
+        status, request_id = interruptible(lambda: self._text(lambda *out: call(self._handle, name, text, *out)), None)
+        if status != Status.OK:
+            raise NotDone(known_status(status), None)
+        return request_id
 
     def withdraw(self, request_id: str) -> None:
         """Takes back a request of which no byte has left."""
@@ -186,7 +188,7 @@ class Client:
     def interrupt(self, call_id: str) -> None:
         """Wakes the call with this `call_id`, from another thread. Changes nothing at the service."""
         name = encoded("call_id", call_id)
-        self._check(*self._direct(lambda error: self._library.interrupt(self._handle, name, error)))
+        self._direct(lambda error: self._library.interrupt(self._handle, name, error))
 
     # ---- Reading ----
 
@@ -198,23 +200,27 @@ class Client:
             raise ValueError(f"{operation} acts on a device, and its answer is an outcome; use act")
         name = encoded("operation", operation)
         call = self._library.call
-        status, document = self._with_options(
-            _options_of(request, options),
-            lambda text, *out: call(self._handle, name, _with_options(request, text), milliseconds(timeout), *out),
-        )
-        if status != Status.OK:
-            raise NotDone(known_status(status), document)
-        return document
+
+        def made(text: bytes) -> Any:
+            whole = _with_options(request, text)
+            status, document = self._text(lambda *out: call(self._handle, name, whole, milliseconds(timeout), *out))
+            if status != Status.OK:
+                raise NotDone(known_status(status), json.loads(document or "null"))
+            return json.loads(document)
+
+        return self._interruptible(_options_of(request, options), made)
 
     def next_event(self, *, wait: float | None = 0, after: int | None = None, scope: str | None = None) -> Event | None:
         """The next event of the journal, None when there is none within `wait` seconds. Without `after` it goes on
         behind the last one this client read. Nothing is consumed: an old cursor reads again."""
         options = {name: value for name, value in (("after", after), ("scope", scope)) if value is not None}
         function = self._library.next_event
-        status, document = self._with_options(
-            options, lambda text, *out: function(self._handle, text, milliseconds(wait), *out)
-        )
-        return None if status == Status.NO_EVENT else event_from(document)
+
+        def made(text: bytes) -> Event | None:
+            status, document = self._text(lambda *out: function(self._handle, text, milliseconds(wait), *out))
+            return None if status == Status.NO_EVENT else event_from(json.loads(document))
+
+        return self._interruptible(options, made)
 
     def event_fd(self) -> int:
         """A descriptor for select or poll, readable while unread events exist. The caller closes it."""
@@ -238,42 +244,40 @@ class Client:
 
     def vault_status(self) -> dict[str, Any]:
         """The names of the secrets and the key slots, never a value."""
-        _, document = self._finish(self._run(None, lambda *out: self._library.vault_status(self._handle, *out)))
-        return document  # type: ignore[no-any-return]
+        function = self._library.vault_status
+        _, document = interruptible(lambda: self._text(lambda *out: function(self._handle, *out)), None)
+        status: dict[str, Any] = json.loads(document)
+        return status
 
     # ---- How a call is made ----
 
-    def _run(self, call_id: str | None, function: Callable[..., Any]) -> tuple[int, ctypes.c_void_p, ctypes.c_void_p]:
-        """Makes a call with a text and an error to give out. Ctrl-C interrupts one that has a call id."""
-        text, error = ctypes.c_void_p(), ctypes.c_void_p()
-        interrupt = None if call_id is None else lambda: self._try_interrupt(call_id)
-        status: int = interruptible(lambda: int(function(ctypes.byref(text), ctypes.byref(error))), interrupt)
-        return status, text, error
-
-    def _finish(
-        self, told: tuple[int, ctypes.c_void_p, ctypes.c_void_p], is_json: bool = True
-    ) -> tuple[int, Any]:
-        status, text, error = told
-        self._check(status, error)
-        document = self._library.text(text) if text else None
-        return status, json.loads(document) if document is not None and is_json else document
-
-    def _with_options(self, options: Mapping[str, Any], function: Callable[..., Any]) -> tuple[int, Any]:
-        """Makes a call that can be interrupted: it carries a call id, the caller's or one of our own."""
+    def _interruptible(self, options: Mapping[str, Any], made: Callable[[bytes], T]) -> T:
+        """Makes a call that Ctrl-C interrupts: its options carry a call id, the caller's or one of our own."""
         call_id = options.get("call_id") or f"python-{os.getpid()}-{next(_call_numbers)}"
         text = as_json({**options, "call_id": call_id})
-        return self._finish(self._run(call_id, lambda *out: function(text, *out)))
+        return interruptible(lambda: made(text), lambda: self._try_interrupt(call_id))
 
     def _act(self, options: Mapping[str, Any], function: Callable[..., Any]) -> Outcome:
-        status, document = self._with_options(options, function)
-        return outcome_from(status, action_from(document))
+        def made(text: bytes) -> Outcome:
+            status, document = self._text(lambda *out: function(text, *out))
+            return outcome_from(status, action_from(json.loads(document)))
 
-    def _direct(self, function: Callable[..., Any]) -> tuple[int, ctypes.c_void_p]:
-        error = ctypes.c_void_p()
-        return function(ctypes.byref(error)), error
+        return self._interruptible(options, made)
+
+    def _text(self, function: Callable[..., Any]) -> tuple[int, str]:
+        """The status and the text of a call that gives one; raises its error."""
+        text, error = ctypes.c_void_p(), ctypes.c_void_p()
+        status = function(ctypes.byref(text), ctypes.byref(error))
+        self._check(status, error)
+        return status, self._library.text(text) if text else ""
 
     def _plain(self, function: Callable[..., Any]) -> None:
-        self._check(*interruptible(lambda: self._direct(function), None))
+        """A call that gives nothing; raises its error. Ctrl-C waits for its end."""
+        interruptible(lambda: self._direct(function), None)
+
+    def _direct(self, function: Callable[..., Any]) -> None:
+        error = ctypes.c_void_p()
+        self._check(function(ctypes.byref(error)), error)
 
     def _check(self, status: int, error: ctypes.c_void_p) -> None:
         if status >= 0:

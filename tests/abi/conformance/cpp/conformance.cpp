@@ -111,7 +111,7 @@ class Program {
   }
 
   Answer make_other(const std::string &name, cordon::Client &client, const Value &step, milliseconds timeout) {
-    if (name == "submit") return {"CORDON_OK", client.submit(text(step, "operation"), step["request"]).value()};
+    if (name == "submit") return {"CORDON_OK", client.submit(text(step, "operation"), step["request"])};
     if (name == "next_event") return next_event(client, step);
     if (name == "vault_status") return {"CORDON_OK", client.vault_status()};
     if (name == "withdraw")
