@@ -8,6 +8,9 @@ namespace Cordon;
 /// </summary>
 internal sealed class EventPump(ClientHandle client, long cursor)
 {
+    /// <summary>Of one call; the end of the client wakes it.</summary>
+    private const int WaitMilliseconds = 60_000;
+
     private static readonly TimeSpan s_pauseAfterError = TimeSpan.FromSeconds(1);
 
     private readonly object _gate = new();
@@ -61,7 +64,7 @@ internal sealed class EventPump(ClientHandle client, long cursor)
             try
             {
                 int result = Native.NextEvent(client, JsonWriting.EventOptions(new EventOptions { After = cursor, Scope = EventScope.All }),
-                                              Milliseconds.Default, out nint text, out nint error);
+                                              WaitMilliseconds, out nint text, out nint error);
                 status = (CordonStatus)result;
                 if (error != 0) Native.ErrorFree(error);
                 record = NativeText.TakeJson(text);
