@@ -59,6 +59,13 @@ def table_members(contract):
     return [(s["table_member"], s["name"]) for s in contract["symbols"] if s["table_member"]]
 
 
+def table_layout(contract):
+    """(member, its byte offset) of the whole table, and the table's size, where pointers have 64 bits."""
+    offsets = [("struct_size", 0), ("abi_version", 4)]
+    offsets += [(member, 8 + 8 * number) for number, (member, _) in enumerate(table_members(contract))]
+    return offsets, 8 * (len(offsets) - 1)
+
+
 def is_nullable(member):
     kind = member.get("type")
     return isinstance(kind, list) and "null" in kind

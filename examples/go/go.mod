@@ -1,0 +1,7 @@
+module host
+
+go 1.19
+
+require cordon v1.0.0
+
+replace cordon => ../../abi/go
