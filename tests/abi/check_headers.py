@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 COMPILERS = {
-    "c": (("gcc", "clang"), ("c99", "c11", "c17")),
-    "c++": (("g++", "clang++"), ("c++98", "c++03", "c++11", "c++14", "c++17", "c++20")),
+    "c": (("gcc", "clang"), ("c99", "c11", "c17", "c2x")),
+    "c++": (("g++", "clang++"), ("c++98", "c++03", "c++11", "c++14", "c++17", "c++20", "c++2b")),
 }
 WARNINGS = ["-pedantic-errors", "-Wall", "-Wextra", "-Werror"]
 SOURCES = {

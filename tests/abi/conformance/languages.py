@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,7 +42,7 @@ class Language:
         self.name = entry["language"]
         self.entry = entry
         self.arguments = arguments
-        self.scratch = arguments.scratch / self.name.lower().replace("#", "sharp").replace("+", "p")
+        self.scratch = arguments.scratch / re.sub(r"\W+", "_", self.name.lower().replace("#", "sharp").replace("+", "p"))
         self.scratch.mkdir(parents=True, exist_ok=True)
         self.places = {
             "root": str(arguments.root), "build": str(self.scratch), "library": str(arguments.library),

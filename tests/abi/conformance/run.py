@@ -209,7 +209,7 @@ def main():
     scenario = json.loads((HERE / "scenario.json").read_text())
     service = json.loads((HERE / "service.json").read_text())
     total = sum(len(chapter["steps"]) for chapter in scenario["chapters"])
-    entries = chosen_entries(arguments, always="C")
+    entries = [entry for entry in chosen_entries(arguments, always="C") if "run" in entry]
     results = [Result(entry, arguments) for entry in entries]
     with concurrent.futures.ThreadPoolExecutor(max_workers=min(2, os.cpu_count() or 1)) as pool:
         list(pool.map(lambda result: result.play(scenario, service), results))
