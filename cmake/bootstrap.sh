@@ -10,9 +10,12 @@ set -eu
 build_packages='g++ cmake ninja-build ccache pkg-config|pkgconf curl ca-certificates
   libcurl4-openssl-dev libsodium-dev libssl-dev libsqlite3-dev libre2-dev
   nlohmann-json3-dev libvalijson-dev libfmt-dev libcli11-dev libexpected-dev libboost-dev'
+# A word of these lists is one or more names, the first that can be had; @name is a command that will do instead, from
+# wherever it came.
 # The format and lint stages are defined by LLVM 14; elsewhere tests/run.sh names them as skipped.
 test_packages='git python3 python3-venv mypy luajit strace nginx libgtest-dev libgmock-dev abigail-tools
-  clang clang-format-14|clang-format clang-tidy-14|clang-tidy'
+  clang clang-format-14|clang-format clang-tidy-14|clang-tidy
+  @go|golang-go @rustc|rustc @cargo|cargo @node|nodejs @npm|npm'
 bench_packages='python3 strace openssl nginx'
 
 die() {
@@ -26,6 +29,7 @@ look() {
 }
 
 installed() {
+  case $1 in @*) command -v "${1#@}" >/dev/null 2>&1 && return 0 || return 1 ;; esac
   case $present in *" $1 "*) return 0 ;; *) return 1 ;; esac
 }
 
@@ -52,6 +56,7 @@ can_be_root() {
 
 # choose 'a|b|c': the first name the archive knows, else the first name.
 choose() {
+  set -- "${1#@*|}"
   rest=$1
   while [ -n "$rest" ]; do
     name=${rest%%|*}
@@ -125,8 +130,6 @@ for group in "$@"; do
     build) wishes="$wishes $build_packages" ;;
     test)
       wishes="$wishes $test_packages"
-      # A Node of another source serves as well, and brings its own npm.
-      if ! command -v node >/dev/null 2>&1 || ! command -v npm >/dev/null 2>&1; then wishes="$wishes nodejs npm"; fi
       clang_runtime=yes
       ;;
     bench) wishes="$wishes $bench_packages" ;;

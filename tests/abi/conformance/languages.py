@@ -47,12 +47,23 @@ class Language:
         self.places = {
             "root": str(arguments.root), "build": str(self.scratch), "library": str(arguments.library),
             "library_dir": str(arguments.library.parent), "python": sys.executable,
+            "pkg_config_dir": str(self._write_pkg_config()),
         }  # fmt: skip
         self.environment = without_proxies() | {
             "LD_LIBRARY_PATH": self.places["library_dir"],
             **{name: value.format(**self.places) for name, value in entry.get("environment", {}).items()},
         }
         self.version = ""
+
+    def _write_pkg_config(self):
+        """The directory of a cordon.pc for the library as it lies in the build tree."""
+        folder = self.scratch / "pkgconfig"
+        folder.mkdir(exist_ok=True)
+        (folder / "cordon.pc").write_text(
+            "Name: cordon\nDescription: the library in the build tree\nVersion: 1.0.0\n"
+            f'Cflags: "-I{self.arguments.root / "abi"}"\nLibs: "-L{self.arguments.library.parent}" -lcordon\n'
+        )
+        return folder
 
     def filled(self, words):
         return [word.format(**self.places) for word in words]
