@@ -35,4 +35,17 @@ public sealed class VaultTests : ClientTest
         CordonException rekey = await Assert.ThrowsAsync<CordonException>(() => client.RekeyVaultAsync(null, new byte[32]));
         Assert.Equal(CordonStatus.NotSupported, rekey.Status);
     }
+
+    [Fact]
+    public async Task NoCopyOfASecret_StaysInTheProcess()
+    {
+        CordonClient client = await OpenAsync(Stage.Configuration(Folder));
+        byte[] complement = RandomNumberGenerator.GetBytes(48);
+        // Where the collector may move an array it may leave copies behind; that is the caller's to prevent.
+        byte[] secret = GC.AllocateArray<byte>(complement.Length, pinned: true);
+        for (int at = 0; at < secret.Length; ++at) secret[at] = (byte)~complement[at];
+        Assert.Equal(1, Memory.CopiesOf(complement));
+        await client.SetSecretAsync("app", secret);
+        Assert.Equal(0, Memory.CopiesOf(complement));
+    }
 }

@@ -293,14 +293,14 @@ export class Client {
     await this.#native.quick('cordon_interrupt', this.#handle, checked(callId, 'callId'));
   }
 
-  /** Offers a key (32 bytes, or 64 hex digits) or a passphrase for the vault. `secret` is wiped when it is done. */
+  /** Offers a key (32 bytes, or 64 hex digits) or a passphrase for the vault. `secret` is wiped at once. */
   async unlockVault(kind: 'key' | 'passphrase', secret: Uint8Array): Promise<void> {
-    await this.#withSecret(secret, 'cordon_vault_unlock', [checked(kind, 'kind'), secret, secret.length]);
+    await this.#withSecret(secret, 'cordon_vault_unlock', (bytes, length) => [checked(kind, 'kind'), bytes, length]);
   }
 
-  /** Stores a secret, replacing an older one; the first makes the vault file. `value` is wiped when it is done. */
+  /** Stores a secret, replacing an older one; the first makes the vault file. `value` is wiped at once. */
   async setSecret(name: string, value: Uint8Array): Promise<void> {
-    await this.#withSecret(value, 'cordon_secret_set', [checked(name, 'name'), value, value.length]);
+    await this.#withSecret(value, 'cordon_secret_set', (bytes, length) => [checked(name, 'name'), bytes, length]);
   }
 
   async removeSecret(name: string): Promise<void> {
@@ -313,11 +313,11 @@ export class Client {
     return JSON.parse(output as string);
   }
 
-  /** Changes the vault's key slots or rotates its store key. `newSecret` is wiped when it is done. */
+  /** Changes the vault's key slots or rotates its store key. `newSecret` is wiped at once. */
   async rekeyVault(what: object | null, newSecret: Uint8Array, options: { timeoutMs?: number } = {}): Promise<void> {
     const time = milliseconds(options.timeoutMs, 'timeoutMs');
-    const inputs = [what && JSON.stringify(what), newSecret, newSecret.length, time];
-    await this.#withSecret(newSecret, 'cordon_vault_rekey', inputs);
+    const text = what && JSON.stringify(what);
+    await this.#withSecret(newSecret, 'cordon_vault_rekey', (bytes, length) => [text, bytes, length, time]);
   }
 
   async #close(): Promise<void> {
@@ -406,12 +406,19 @@ export class Client {
     return this.#pollNow(id, A_MOMENT);
   }
 
-  async #withSecret(secret: Uint8Array, name: FunctionName, inputs: unknown[]): Promise<void> {
+  /**
+   * Hands the bytes over in memory of their own, outside V8's heap, and wipes both: a short array lies inside it, and
+   * giving it to native code would move it out and leave a copy behind that nobody can wipe.
+   */
+  async #withSecret(secret: Uint8Array, name: FunctionName, inputs: (bytes: Uint8Array, length: number) => unknown[]): Promise<void> {
+    if (!(secret instanceof Uint8Array)) throw new TypeError('a secret is given as bytes, in a Uint8Array');
+    const bytes = new Uint8Array(new ArrayBuffer(secret.length));
+    bytes.set(secret);
+    secret.fill(0);
     try {
-      if (!(secret instanceof Uint8Array)) throw new TypeError('a secret is given as bytes, in a Uint8Array');
-      await this.#native.quick(name, this.#handle, ...inputs);
+      await this.#native.quick(name, this.#handle, ...inputs(bytes, bytes.length));
     } finally {
-      if (secret instanceof Uint8Array) secret.fill(0);
+      bytes.fill(0);
     }
   }
 }

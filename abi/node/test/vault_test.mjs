@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Client } from 'cordon';
+import { copiesOf } from './memory.mjs';
 import { configuration, temporaryFolder } from './stage.mjs';
 
 const isWiped = (bytes) => bytes.every((byte) => byte === 0);
@@ -36,4 +37,17 @@ test('a secret as text is refused: it could not be wiped', async (t) => {
   const client = await Client.open(configuration(temporaryFolder(t)));
   t.after(() => client.close());
   await assert.rejects(client.setSecret('app', 'hunter2'), /bytes/);
+});
+
+test('no copy of a secret stays in the process, however short it is', async (t) => {
+  const client = await Client.open(configuration(temporaryFolder(t)));
+  t.after(() => client.close());
+  for (const length of [32, 200]) {
+    const complement = randomBytes(length);
+    const secret = new Uint8Array(length);
+    for (let at = 0; at < length; ++at) secret[at] = complement[at] ^ 0xff;
+    assert.equal(copiesOf(complement), 1, 'the search finds it');
+    await client.setSecret('app', secret);
+    assert.equal(copiesOf(complement), 0);
+  }
 });
