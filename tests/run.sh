@@ -235,7 +235,7 @@ run_fuzz() {
 run_bench() {
   check 'build (bench)' build bench || return
   bench_start=$(now)
-  if python3 tests/bench/bench.py build/bench; then
+  if python3 tests/bench/bench.py build/bench && python3 tests/bench/bindings.py build/bench; then
     passed=$((passed + 1))
     say bench "done ($(($(now) - bench_start)) s)"
   else

@@ -45,8 +45,11 @@ def encoded(name: str, text: str) -> bytes:
     return made
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # json.dumps would make one per call
+
+
 def as_json(document: Any) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return _encode(document).encode()
 
 
 def action_from(document: dict[str, Any]) -> Action:
