@@ -1,6 +1,6 @@
 // A host of Cordon in Node: restricts a device, quarantines a file, follows both to their end.
 //
-//   node host.mjs CONFIG MACHINE SHA1
+//   node host.mjs CONFIG MACHINE SHA1      where the package is installed, see abi/node/README.md
 //
 // CONFIG is a path, or - for the library's own choice. Exit: 0 both were done, 1 an error, 2 wrong use, 3 something ended
 // otherwise or has not ended. Ctrl-C stops waiting; what the service holds goes on.

@@ -38,7 +38,6 @@ def main():
         run("npm", "ci", "--prefer-offline", "--no-audit", "--no-fund", cwd=work)
         (work / "installed").write_bytes(lock)
     shutil.rmtree(work / "dist", ignore_errors=True)
-    run("npm", "run", "--silent", "build", cwd=work)
     run("npm", "pack", "--silent", "--pack-destination", str(target), cwd=work)
     manifest = json.loads((work / "package.json").read_text())
     print(target / f"{manifest['name']}-{manifest['version']}.tgz")

@@ -28,6 +28,24 @@ public sealed class LimitTests : ClientTest
     }
 
     [Fact]
+    public async Task Cancelling_AtAnyMomentEndsTheCallUnsent()
+    {
+        CordonClient client = await OpenBusyAsync();
+        string machine = Stage.FreshMachine();
+        for (int round = 0; round < 60; ++round)
+        {
+            using var source = new CancellationTokenSource();
+            var options = new CallOptions { ForceNew = true };
+            Task<ActionResult> waiting = client.RestrictCodeExecutionAsync(machine, "Waits", options, TwoHours, source.Token);
+            Thread.SpinWait(round * 2000);
+            await source.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        }
+        Assert.All(await StatesOfRequestsAsync(client, machine), state => Assert.Equal("withdrawn", state));
+        Assert.Empty(await Stage.ActionsOfAsync(machine));
+    }
+
+    [Fact]
     public async Task TokenCancelledBefore_KeepsTheCallFromBeginning()
     {
         CordonClient client = await OpenAsync();

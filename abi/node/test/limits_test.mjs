@@ -36,6 +36,22 @@ test('an aborted call that has sent nothing rejects with the reason, and nothing
   assert.deepEqual(await actionsOf(machine), []);
 });
 
+test('aborting at any moment ends the call unsent', async (t) => {
+  const client = await openBusyClient(t);
+  const machine = freshMachine();
+  for (let round = 0; round < 60; ++round) {
+    const abort = new AbortController();
+    const waiting = client.restrictCodeExecution(machine, 'Waits', { forceNew: true, signal: abort.signal, timeoutMs: LONG });
+    const ended = assert.rejects(waiting, { name: 'AbortError' });
+    for (let turns = round % 6; turns > 0; --turns) await new Promise(setImmediate);
+    abort.abort();
+    await ended;
+  }
+  const { requests } = await client.read('list_requests', { filter: { machine_id: machine } });
+  assert.ok(requests.every((request) => request.state === 'withdrawn'), JSON.stringify(requests));
+  assert.deepEqual(await actionsOf(machine), []);
+});
+
 test('a signal given before the call keeps it from beginning', async (t) => {
   const client = await openClient(t);
   const machine = freshMachine();
