@@ -1,36 +1,13 @@
-import { randomUUID } from 'node:crypto';
-import { Status, type Action, type ActingOperation, type CallOptions, type ConditionCode, type CordonEvent,
-         type ReadingOperation } from './contract.js';
-import { actionOf, eventOf, optionsOf } from './documents.js';
-import { CordonError, OutcomeUnknownError } from './errors.js';
-import { checked, milliseconds, Native, type FunctionName, type Reply } from './native.js';
-import { EventPump, newsWithin, type Subscription } from './pump.js';
+import { Calls, NO_TIME } from './calls.js';
+import type { ActingOperation, CallOptions, CordonEvent, ReadingOperation } from './contract.js';
+import { OutcomeUnknownError } from './errors.js';
+import { checked, milliseconds, Native } from './native.js';
+import { EventPump, newsWithin } from './pump.js';
+import { configText, optionsText, requestOf } from './requests.js';
+import type { ActionResult, Limits } from './results.js';
 
 const LOOK_AGAIN_MS = 30_000;
 const LOOK_AGAIN_FOR_UNKNOWN_MS = 1000;
-const INTERRUPT_PACE_MS = 5;
-const NO_TIME = 0;
-const A_MOMENT = 1;
-
-/**
- * What is known of an action. There is no "ok": a caller looks at `kind`, and the compiler sees to it that none is left
- * out.
- */
-export type ActionResult =
-  /** The service said that the device did it. */
-  | { readonly kind: 'succeeded'; readonly code: 'CORDON_OK'; readonly action: Action }
-  /** The service, or Cordon, holds the request; it has not ended. Nothing is contained yet. */
-  | { readonly kind: 'pending'; readonly code: 'CORDON_PENDING'; readonly action: Action }
-  /** It ended otherwise: failed, given up, cancelled, rejected, never sent, or only checked. */
-  | { readonly kind: 'not_done'; readonly code: ConditionCode; readonly action: Action };
-
-/** How a call may end early. Neither ever takes a request back of which a byte has left. */
-export interface Limits {
-  /** The deadline; left out: the configured one. */
-  timeoutMs?: number;
-  /** Wakes the call and changes nothing at the service. */
-  signal?: AbortSignal;
-}
 
 export interface OpenOptions {
   /** File to load instead of libcordon.so.1 from where the system's loader finds it. */
@@ -46,7 +23,7 @@ export interface EventOptions {
   signal?: AbortSignal;
 }
 
-type Parameters_ = Readonly<Record<string, unknown>>;
+type Parameters = Readonly<Record<string, unknown>>;
 type Operation = { name: string; kind: string; result: string };
 
 /**
@@ -56,8 +33,7 @@ type Operation = { name: string; kind: string; result: string };
  * sent, and the promise rejects with the signal's reason; if bytes may have left it rejects with an OutcomeUnknownError.
  */
 export class Client {
-  readonly #native: Native;
-  readonly #handle: unknown;
+  readonly #calls: Calls;
   readonly #pump: EventPump;
   readonly #firstCursor: number;
   readonly #operations: Map<string, Operation>;
@@ -66,8 +42,7 @@ export class Client {
   #closing: Promise<void> | null = null;
 
   private constructor(native: Native, handle: unknown, cursor: number) {
-    this.#native = native;
-    this.#handle = handle;
+    this.#calls = new Calls(native, handle);
     this.#firstCursor = cursor;
     this.#pump = new EventPump(native, handle, cursor);
     const manifest = JSON.parse(native.now('cordon_manifest') as string) as { operations: { operations: Operation[] } };
@@ -95,7 +70,7 @@ export class Client {
 
   /** Takes over a changed configuration; on an error the old one stays. */
   async reload(config?: string | object | null): Promise<void> {
-    await this.#native.quick('cordon_reload', this.#handle, configText(config));
+    await this.#calls.quick('cordon_reload', configText(config));
   }
 
   /**
@@ -103,7 +78,7 @@ export class Client {
    * CORDON_E_SHUTTING_DOWN.
    */
   async shutdown(options: { timeoutMs?: number } = {}): Promise<void> {
-    await this.#native.quick('cordon_shutdown', this.#handle, milliseconds(options.timeoutMs, 'timeoutMs'));
+    await this.#calls.quick('cordon_shutdown', milliseconds(options.timeoutMs, 'timeoutMs'));
     this.#pump.end();
   }
 
@@ -127,7 +102,7 @@ export class Client {
    */
   restrictCodeExecution(machineId: string, comment: string, options: CallOptions & Limits = {}): Promise<ActionResult> {
     const texts = [checked(machineId, 'machineId'), checked(comment, 'comment')];
-    return this.#act('cordon_restrict_code_execution', options, (json) => [...texts, json]);
+    return this.#calls.act('cordon_restrict_code_execution', options, (json) => [...texts, json]);
   }
 
   /**
@@ -138,7 +113,7 @@ export class Client {
    */
   stopAndQuarantine(machineId: string, sha1: string, comment: string, options: CallOptions & Limits = {}): Promise<ActionResult> {
     const texts = [checked(machineId, 'machineId'), checked(sha1, 'sha1'), checked(comment, 'comment')];
-    return this.#act('cordon_stop_and_quarantine', options, (json) => [...texts, json]);
+    return this.#calls.act('cordon_stop_and_quarantine', options, (json) => [...texts, json]);
   }
 
   /**
@@ -146,17 +121,17 @@ export class Client {
    *
    * @param parameters as plugin_manifest/operations.json names them
    */
-  async act(operation: ActingOperation, parameters: Parameters_, options: CallOptions & Limits = {}): Promise<ActionResult> {
+  async act(operation: ActingOperation, parameters: Parameters, options: CallOptions & Limits = {}): Promise<ActionResult> {
     checked(operation, 'operation');
     if (this.#reads(operation)) throw new TypeError(`${operation} does not act on a device; use read()`);
-    return this.#act('cordon_call', options, (json) => [operation, requestOf(parameters, json)]);
+    return this.#calls.act('cordon_call', options, (json) => [operation, requestOf(parameters, json)]);
   }
 
   /** Any operation that reads, at the service or in the ledger. Resolves with the operation's result. */
-  async read(operation: ReadingOperation, parameters: Parameters_ = {}, options: CallOptions & Limits = {}): Promise<unknown> {
+  async read(operation: ReadingOperation, parameters: Parameters = {}, options: CallOptions & Limits = {}): Promise<unknown> {
     checked(operation, 'operation');
     if (this.#answersWithAction(operation)) throw new TypeError(`${operation} answers with an action; use act() or poll()`);
-    const { output } = await this.#blocking('cordon_call', options, (json) => [operation, requestOf(parameters, json)]);
+    const { output } = await this.#calls.blocking('cordon_call', options, (json) => [operation, requestOf(parameters, json)]);
     return JSON.parse(output as string);
   }
 
@@ -164,9 +139,9 @@ export class Client {
    * Records a request durably and resolves with its id: recorded, not done. It is sent in the background, by this
    * process or the next one, until validForMs (15 minutes) is over. The way to act on many devices at once.
    */
-  async submit(operation: ActingOperation, parameters: Parameters_, options: CallOptions = {}): Promise<string> {
+  async submit(operation: ActingOperation, parameters: Parameters, options: CallOptions = {}): Promise<string> {
     checked(operation, 'operation');
-    const { output } = await this.#native.quick('cordon_submit', this.#handle, operation, requestOf(parameters, optionsText(options)));
+    const output = await this.#calls.quick('cordon_submit', operation, requestOf(parameters, optionsText(options)));
     return output as string;
   }
 
@@ -180,8 +155,8 @@ export class Client {
   async poll(id: string, options: CallOptions & { waitMs?: number; signal?: AbortSignal } = {}): Promise<ActionResult> {
     checked(id, 'id');
     const { waitMs = NO_TIME, signal, ...rest } = options;
-    if (waitMs === NO_TIME) return this.#pollNow(id, NO_TIME, optionsText(rest));
-    return this.#act('cordon_poll_action', { ...rest, timeoutMs: waitMs, signal }, (json) => [id, json]);
+    if (waitMs === NO_TIME) return this.#calls.pollNow(id, NO_TIME, optionsText(rest));
+    return this.#calls.act('cordon_poll_action', { ...rest, timeoutMs: waitMs, signal }, (json) => [id, json]);
   }
 
   /**
@@ -207,7 +182,7 @@ export class Client {
         let result: ActionResult | null = null;
         let unknown: OutcomeUnknownError | null = null;
         try {
-          result = await (attend ? this.#attend(id) : this.#pollNow(id, NO_TIME));
+          result = await (attend ? this.#calls.attend(id) : this.#calls.pollNow(id, NO_TIME));
         } catch (error) {
           if (!(error instanceof OutcomeUnknownError)) throw news.told(error);
           unknown = error;
@@ -245,7 +220,7 @@ export class Client {
     try {
       while (!signal?.aborted) {
         const next = news.news;
-        const event = await this.#eventAfter({ ...rest, after: cursor }, news);
+        const event = await this.#calls.eventAfter({ ...rest, after: cursor }, news);
         if (!event) {
           await newsWithin(next, null, signal);
           continue;
@@ -273,7 +248,7 @@ export class Client {
       while (true) {
         signal?.throwIfAborted();
         const next = news.news;
-        const event = await this.#eventAfter({ ...rest, after }, news);
+        const event = await this.#calls.eventAfter({ ...rest, after }, news);
         if (event) this.#lastRead = event.cursor;
         if (event || Date.now() >= end) return event;
         await newsWithin(next, end - Date.now(), signal);
@@ -285,31 +260,31 @@ export class Client {
 
   /** Takes back a request of which no byte has left, else CORDON_E_INVALID_STATE. Changes nothing at the service. */
   async withdraw(requestId: string): Promise<void> {
-    await this.#native.quick('cordon_withdraw', this.#handle, checked(requestId, 'requestId'));
+    await this.#calls.quick('cordon_withdraw', checked(requestId, 'requestId'));
   }
 
   /** Wakes the waiting call that carries this callId, for a host that cannot hand a signal around. */
   async interrupt(callId: string): Promise<void> {
-    await this.#native.quick('cordon_interrupt', this.#handle, checked(callId, 'callId'));
+    await this.#calls.quick('cordon_interrupt', checked(callId, 'callId'));
   }
 
   /** Offers a key (32 bytes, or 64 hex digits) or a passphrase for the vault. `secret` is wiped at once. */
   async unlockVault(kind: 'key' | 'passphrase', secret: Uint8Array): Promise<void> {
-    await this.#withSecret(secret, 'cordon_vault_unlock', (bytes, length) => [checked(kind, 'kind'), bytes, length]);
+    await this.#calls.withSecret(secret, 'cordon_vault_unlock', (bytes, length) => [checked(kind, 'kind'), bytes, length]);
   }
 
   /** Stores a secret, replacing an older one; the first makes the vault file. `value` is wiped at once. */
   async setSecret(name: string, value: Uint8Array): Promise<void> {
-    await this.#withSecret(value, 'cordon_secret_set', (bytes, length) => [checked(name, 'name'), bytes, length]);
+    await this.#calls.withSecret(value, 'cordon_secret_set', (bytes, length) => [checked(name, 'name'), bytes, length]);
   }
 
   async removeSecret(name: string): Promise<void> {
-    await this.#native.quick('cordon_secret_remove', this.#handle, checked(name, 'name'));
+    await this.#calls.quick('cordon_secret_remove', checked(name, 'name'));
   }
 
   /** The names of the secrets and the key slots, never a value. */
   async vaultStatus(): Promise<unknown> {
-    const { output } = await this.#native.quick('cordon_vault_status', this.#handle);
+    const output = await this.#calls.quick('cordon_vault_status');
     return JSON.parse(output as string);
   }
 
@@ -317,7 +292,7 @@ export class Client {
   async rekeyVault(what: object | null, newSecret: Uint8Array, options: { timeoutMs?: number } = {}): Promise<void> {
     const time = milliseconds(options.timeoutMs, 'timeoutMs');
     const text = what && JSON.stringify(what);
-    await this.#withSecret(newSecret, 'cordon_vault_rekey', (bytes, length) => [text, bytes, length, time]);
+    await this.#calls.withSecret(newSecret, 'cordon_vault_rekey', (bytes, length) => [text, bytes, length, time]);
   }
 
   async #close(): Promise<void> {
@@ -325,16 +300,7 @@ export class Client {
       await this.shutdown();
     } finally {
       this.#pump.end();
-      await this.#native.quick('cordon_client_free', this.#handle);
-    }
-  }
-
-  async #eventAfter(options: object, news: Subscription): Promise<CordonEvent | null> {
-    try {
-      const { output } = await this.#native.quick('cordon_next_event', this.#handle, JSON.stringify(options), NO_TIME);
-      return output === null ? null : eventOf(JSON.parse(output as string));
-    } catch (error) {
-      throw news.told(error);
+      await this.#calls.quick('cordon_client_free');
     }
   }
 
@@ -351,124 +317,4 @@ export class Client {
   #reads(name: string): boolean {
     return this.#operation(name) !== undefined && !this.#answersWithAction(name);
   }
-
-  async #act(name: FunctionName, options: CallOptions & Limits, inputs: (json: string | null) => unknown[]): Promise<ActionResult> {
-    return this.#result(await this.#blocking(name, options, inputs));
-  }
-
-  /** A call that may wait, so that its signal interrupts it and the time in the queue counts. */
-  async #blocking(name: FunctionName, options: CallOptions & Limits, inputs: (json: string | null) => unknown[]): Promise<Reply> {
-    const { timeoutMs, signal, ...rest } = options;
-    const time = milliseconds(timeoutMs, 'timeoutMs');
-    const callId = rest.callId ?? (signal ? randomUUID() : undefined);
-    const json = optionsText({ ...rest, callId });
-    signal?.throwIfAborted();
-    const queued = Date.now();
-    let interruption: Interruption | undefined;
-    const begin = () => {
-      if (signal && callId) interruption = new Interruption(this.#native, this.#handle, callId, signal);
-      // At least one: the library then says that the time is over, in its own words.
-      const left = time <= 0 ? time : Math.max(A_MOMENT, time - (Date.now() - queued));
-      return [this.#handle, ...inputs(json), left];
-    };
-    try {
-      return await this.#native.blocking(name, begin, signal);
-    } catch (error) {
-      const interrupted = error instanceof CordonError && error.status === Status.INTERRUPTED;
-      throw interrupted && signal?.aborted ? signal.reason : error;
-    } finally {
-      interruption?.end();
-    }
-  }
-
-  #result({ status, output }: Reply): ActionResult {
-    const action = actionOf(JSON.parse(output as string));
-    if (status === Status.OK) return { kind: 'succeeded', code: 'CORDON_OK', action };
-    if (status === Status.PENDING) return { kind: 'pending', code: 'CORDON_PENDING', action };
-    return { kind: 'not_done', code: this.#native.now('cordon_status_name', status) as ConditionCode, action };
-  }
-
-  async #pollNow(id: string, wait: number, options: string | null = null): Promise<ActionResult> {
-    return this.#result(await this.#native.quick('cordon_poll_action', this.#handle, id, options, wait));
-  }
-
-  /**
-   * Asks with a wait, if only for a moment: that makes the library look for a request that nobody works on. An id that
-   * the ledger does not know fails before the service is asked.
-   */
-  async #attend(id: string): Promise<ActionResult> {
-    try {
-      const known = await this.#pollNow(id, NO_TIME);
-      if (known.kind !== 'pending') return known;
-    } catch (error) {
-      if (!(error instanceof OutcomeUnknownError)) throw error;
-    }
-    return this.#pollNow(id, A_MOMENT);
-  }
-
-  /**
-   * Hands the bytes over in memory of their own, outside V8's heap, and wipes both: a short array lies inside it, and
-   * giving it to native code would move it out and leave a copy behind that nobody can wipe.
-   */
-  async #withSecret(secret: Uint8Array, name: FunctionName, inputs: (bytes: Uint8Array, length: number) => unknown[]): Promise<void> {
-    if (!(secret instanceof Uint8Array)) throw new TypeError('a secret is given as bytes, in a Uint8Array');
-    const bytes = new Uint8Array(new ArrayBuffer(secret.length));
-    bytes.set(secret);
-    secret.fill(0);
-    try {
-      await this.#native.quick(name, this.#handle, ...inputs(bytes, bytes.length));
-    } finally {
-      bytes.fill(0);
-    }
-  }
-}
-
-/**
- * Carries an abort to the call of this id, by cordon_interrupt. A call that has not got into the library yet is
- * interrupted once it has.
- */
-class Interruption {
-  readonly #signal: AbortSignal;
-  readonly #abort: () => void;
-  #returned = false;
-
-  constructor(native: Native, handle: unknown, callId: string, signal: AbortSignal) {
-    this.#signal = signal;
-    this.#abort = () => void this.#interrupt(native, handle, callId);
-    signal.addEventListener('abort', this.#abort, { once: true });
-  }
-
-  end(): void {
-    this.#returned = true;
-    this.#signal.removeEventListener('abort', this.#abort);
-  }
-
-  async #interrupt(native: Native, handle: unknown, callId: string): Promise<void> {
-    while (!this.#returned) {
-      try {
-        await native.quick('cordon_interrupt', handle, callId);
-        return;
-      } catch (error) {
-        if (!(error instanceof CordonError && error.status === Status.NOT_FOUND)) return;
-      }
-      await new Promise((resolve) => setTimeout(resolve, INTERRUPT_PACE_MS));
-    }
-  }
-}
-
-function configText(config: string | object | null | undefined): string | null {
-  if (config === undefined || config === null) return null;
-  return typeof config === 'string' ? checked(config, 'config') : JSON.stringify(config);
-}
-
-function optionsText(options: object): string | null {
-  const json = optionsOf(options);
-  return Object.keys(json).length === 0 ? null : JSON.stringify(json);
-}
-
-/** An operation's parameters together with the options. */
-function requestOf(parameters: Parameters_, options: string | null): string {
-  if (options === null) return JSON.stringify(parameters);
-  if ('options' in parameters) throw new TypeError('options are given twice: as an argument and among the parameters');
-  return JSON.stringify({ ...parameters, options: JSON.parse(options) });
 }
