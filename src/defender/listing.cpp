@@ -67,7 +67,10 @@ std::string action_list_target(const ActionFilter &filter) {
   query.any_of("type", filter.types).any_of("status", filter.statuses);
   if (!filter.requestor.empty()) query.equals("requestor", filter.requestor);
   if (!filter.external_id.empty()) query.equals("externalId", filter.external_id);
-  if (filter.created_since.is_set()) query.since("creationDateTimeUtc", filter.created_since);
+  if (filter.created_since.is_set() && filter.or_open)
+    query.open_or_since(filter.created_since);
+  else if (filter.created_since.is_set())
+    query.since("creationDateTimeUtc", filter.created_since);
   if (filter.updated_since.is_set()) query.since("lastUpdateDateTimeUtc", filter.updated_since);
   if (filter.ascending_by_update)
     query.order_by("lastUpdateDateTimeUtc", false);

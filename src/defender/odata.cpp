@@ -58,6 +58,10 @@ ODataQuery &ODataQuery::order_by(std::string_view property, bool descending) {
   return *this;
 }
 
+ODataQuery &ODataQuery::open_or_since(UtcTicks time) {
+  return term(fmt::format("(status eq 'Pending' or status eq 'InProgress' or creationDateTimeUtc ge {})", time.str()));
+}
+
 ODataQuery &ODataQuery::top(std::int64_t rows) {
   top_ = rows;
   return *this;

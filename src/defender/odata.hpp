@@ -25,6 +25,8 @@ class ODataQuery {
   /// `property/any(t: t eq 'text')`
   ODataQuery &contains(std::string_view property, std::string_view text);
   ODataQuery &order_by(std::string_view property, bool descending);
+  /// Not ended yet, or created at or after the time.
+  ODataQuery &open_or_since(UtcTicks time);
   ODataQuery &top(std::int64_t rows);
   ODataQuery &skip(std::int64_t rows);
 
@@ -55,6 +57,7 @@ struct ActionFilter {
   std::string requestor;
   std::string external_id;           ///< filterable or not is undocumented
   UtcTicks created_since;            ///< service time, inclusive
+  bool or_open = false;              ///< whatever has not ended is listed too, however old
   UtcTicks updated_since;            ///< service time, inclusive
   bool ascending_by_update = false;  ///< stable under paging; default: newest first
   std::int64_t top = -1;

@@ -130,4 +130,11 @@ bool contradicts(const Operation &operation, const Json &request, const MachineA
   });
 }
 
+Json parameters_of(const Operation &operation, const MachineAction &action) {
+  Json parameters = Json::object();
+  for (const MatchField &field : operation.match)
+    if (!shown(field, action).empty()) parameters[field.member] = shown(field, action);
+  return parameters;
+}
+
 }  // namespace cordon::defender

@@ -82,6 +82,9 @@ bool same_parameters(const Operation &operation, const Json &request, const Mach
 /// True when the action shows a parameter that differs; what it does not tell contradicts nothing.
 bool contradicts(const Operation &operation, const Json &request, const MachineAction &action);
 
+/// The request members that tell such actions apart, as the action shows them.
+Json parameters_of(const Operation &operation, const MachineAction &action);
+
 struct QuotaWindow {
   QuotaWindow(int calls_, int seconds_) : calls(calls_), seconds(seconds_) {}
   int calls;

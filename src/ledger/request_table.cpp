@@ -51,7 +51,10 @@ RequestTable::RequestTable(Database &db)
       list_(db, listing("1")),
       list_live_(db, listing("ended = 0")),
       live_on_device_(db, select("tenant = ? AND machine_id = ? AND ended = 0 ORDER BY number")),
+      newest_sent_(db, select("tenant = ? AND machine_id = ? AND operation = ? AND key_free = 0 AND state <> 'queued'"
+                              " AND state <> 'rejected' ORDER BY number DESC LIMIT 1")),
       in_flight_(db, "SELECT count(*) FROM requests WHERE tenant = ? AND state IN ('pending', 'in_progress')"),
+      tenants_in_flight_(db, "SELECT DISTINCT tenant FROM requests WHERE state IN ('pending', 'in_progress')"),
       in_flight_rows_(db, select("tenant = ?1 AND state IN ('pending', 'in_progress')"
                                  " AND number > coalesce((SELECT number FROM requests WHERE id = ?2), 0)"
                                  " ORDER BY number LIMIT ?3")),
@@ -152,6 +155,11 @@ Result<std::vector<RequestRow>> RequestTable::by_action_id(std::string_view tena
 
 Result<std::vector<RequestRow>> RequestTable::live_on_device(std::string_view tenant, const MachineId &machine) {
   return all(live_on_device_.query(tenant, std::string_view(machine.str())));
+}
+
+Result<std::optional<RequestRow>> RequestTable::newest_sent(std::string_view tenant, const MachineId &machine,
+                                                            std::string_view operation) {
+  return first(newest_sent_.query(tenant, std::string_view(machine.str()), operation));
 }
 
 Result<std::int64_t> RequestTable::in_flight(std::string_view tenant) {

@@ -21,7 +21,10 @@ class RequestTable {
   Result<std::vector<RequestRow>> by_action_id(std::string_view tenant, const ActionId &id);
   Result<std::vector<RequestRow>> list(const RequestQuery &query);
   Result<std::vector<RequestRow>> live_on_device(std::string_view tenant, const MachineId &machine);
+  Result<std::optional<RequestRow>> newest_sent(std::string_view tenant, const MachineId &machine,
+                                                std::string_view operation);
   Result<std::int64_t> in_flight(std::string_view tenant);
+  Result<std::vector<std::string>> tenants_in_flight() { return texts_of(tenants_in_flight_.query()); }
   Result<std::vector<RequestRow>> in_flight_rows(std::string_view tenant, const RequestId &after, std::size_t limit);
   Result<std::vector<std::string>> working_owners() { return texts_of(working_owners_.query()); }
 
@@ -41,7 +44,9 @@ class RequestTable {
   Statement list_;
   Statement list_live_;
   Statement live_on_device_;
+  Statement newest_sent_;
   Statement in_flight_;
+  Statement tenants_in_flight_;
   Statement in_flight_rows_;
   Statement working_owners_;
 };

@@ -64,6 +64,7 @@ CREATE TABLE requests (
 CREATE UNIQUE INDEX requests_idempotency ON requests (tenant, idempotency_key)
   WHERE idempotency_key IS NOT NULL AND key_free = 0;
 CREATE INDEX requests_live ON requests (match_key) WHERE ended = 0;
+CREATE INDEX requests_history ON requests (machine_id, operation);
 CREATE INDEX requests_device ON requests (tenant, machine_id) WHERE ended = 0;
 CREATE INDEX requests_in_flight ON requests (tenant) WHERE state IN ('pending', 'in_progress');
 CREATE INDEX requests_at_work ON requests (owner) WHERE state IN ('queued', 'sending', 'unknown');

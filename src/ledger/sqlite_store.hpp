@@ -62,7 +62,10 @@ class SqliteStore final : public Store, private Tx {
   Result<std::vector<RequestRow>> by_action_id(std::string_view tenant, const ActionId &id) override;
   Result<std::vector<RequestRow>> requests(const RequestQuery &query) override { return requests_.list(query); }
   Result<std::vector<RequestRow>> live_on_device(std::string_view tenant, const MachineId &machine) override;
+  Result<std::optional<RequestRow>> newest_sent(std::string_view tenant, const MachineId &machine,
+                                                std::string_view operation) override;
   Result<std::int64_t> in_flight(std::string_view tenant) override { return requests_.in_flight(tenant); }
+  Result<std::vector<std::string>> tenants_in_flight() override { return requests_.tenants_in_flight(); }
   Result<std::vector<RequestRow>> in_flight_rows(std::string_view tenant, const RequestId &after,
                                                  std::size_t limit) override;
   Result<std::vector<std::string>> working_owners() override { return requests_.working_owners(); }

@@ -48,6 +48,11 @@ Result<std::vector<RequestRow>> SqliteStore::live_on_device(std::string_view ten
   return requests_.live_on_device(tenant, machine);
 }
 
+Result<std::optional<RequestRow>> SqliteStore::newest_sent(std::string_view tenant, const MachineId &machine,
+                                                           std::string_view operation) {
+  return requests_.newest_sent(tenant, machine, operation);
+}
+
 Result<std::vector<RequestRow>> SqliteStore::in_flight_rows(std::string_view tenant, const RequestId &after,
                                                             std::size_t limit) {
   return requests_.in_flight_rows(tenant, after, limit);

@@ -90,8 +90,13 @@ class Tx {
   virtual Result<std::vector<RequestRow>> requests(const RequestQuery &query) = 0;
   /// Those on one device that have not ended, oldest first.
   virtual Result<std::vector<RequestRow>> live_on_device(std::string_view tenant, const MachineId &machine) = 0;
-  /// How many of the tenant's requests the service holds; the rows themselves, oldest first, behind `after`.
+  /// The newest request of an operation on the device that was sent, whether or not it has ended.
+  virtual Result<std::optional<RequestRow>> newest_sent(std::string_view tenant, const MachineId &machine,
+                                                        std::string_view operation) = 0;
+  /// How many of the tenant's requests the service holds; which tenants have any; the rows themselves, oldest first,
+  /// behind `after`.
   virtual Result<std::int64_t> in_flight(std::string_view tenant) = 0;
+  virtual Result<std::vector<std::string>> tenants_in_flight() = 0;
   virtual Result<std::vector<RequestRow>> in_flight_rows(std::string_view tenant, const RequestId &after,
                                                          std::size_t limit) = 0;
   /// The owners of requests that somebody has to work on: queued, being sent, or of unknown outcome.

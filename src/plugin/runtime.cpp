@@ -13,6 +13,13 @@ namespace {
 constexpr const char *kFixedMembers[] = {"state_dir", "vault",     "http", "quota_scope",
                                          "track",     "reconcile", "log",  "recover"};
 
+/// Who can't hear the other clients has to look often.
+response::Timing timing_with(response::Timing timing, const ledger::Bell &bell) {
+  constexpr milliseconds kDeaf{500};
+  if (!bell.listening()) timing.look_interval = kDeaf;
+  return timing;
+}
+
 }  // namespace
 
 std::string_view manifest() {
@@ -47,6 +54,7 @@ Runtime::Runtime(Config config, std::unique_ptr<Log> log, std::unique_ptr<System
       vault_(std::move(vault)),
       ledger_(std::move(ledger)),
       open_ledger_(*ledger_),
+      bell_(config.state_dir),
       loop_(*clock_),
       transport_(loop_, config.http),
       token_store_(loop_.scheduler(), *ledger_),
@@ -54,13 +62,19 @@ Runtime::Runtime(Config config, std::unique_ptr<Log> log, std::unique_ptr<System
       seams_(loop_.scheduler(), transport_, *ledger_, *random_, *log_, defender::Catalogue::instance()),
       ledger_key_in_file_(config.vault.absent || !config.vault.file),
       config_(std::move(config)),
-      responder_(seams_, config_.timing, [this](const std::string &name) { return tenant_named(name); }),
+      responder_(seams_, timing_with(config_.timing, bell_),
+                 [this](const std::string &name) { return tenant_named(name); }),
       calls_(loop_.scheduler()) {
   loop_.set_on_exception([this](const std::exception_ptr &) {
     log_->write(LogLevel::Error, "a background task broke a promise and was dropped");
   });
   ledger_->attach(loop_.scheduler());
   ledger_->set_on_append([this](std::int64_t sequence) { events_.on_append(sequence); });
+  responder_.set_on_append([this](std::int64_t sequence) { events_.on_append(sequence); });
+  loop_.watch(bell_.fd(), [this] {
+    bell_.hush();
+    if (recovered_) responder_.look_at_others();
+  });
   build_tenants();
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "http/curl_transport.hpp"
+#include "ledger/bell.hpp"
 #include "loop/activity.hpp"
 #include "loop/curl_loop.hpp"
 #include "plugin/client.hpp"
@@ -92,6 +93,9 @@ class Runtime final : public Client {
   loop::Task<Result<Outcome>> ledger_check();
   loop::Task<Result<Outcome>> quota_usage(std::shared_ptr<response::Tenant> tenant);
   loop::Task<Result<Outcome>> health();
+  loop::Task<Result<Outcome>> halt(std::string scope, std::string reason, std::string actor);
+  loop::Task<Result<Outcome>> resume(std::string scope, std::string reason, std::string actor);
+  Result<std::string> halt_scope(const Prepared &prepared) const;
 
   void start_locked();
   milliseconds config_timeout() const {
@@ -112,6 +116,7 @@ class Runtime final : public Client {
   std::unique_ptr<vault::Vault> vault_;
   std::unique_ptr<ledger::Ledger> ledger_;
   OpenLedger open_ledger_;
+  ledger::Bell bell_;
   loop::CurlLoop loop_;
   http::CurlTransport transport_;
   LedgerTokenStore token_store_;

@@ -5,6 +5,7 @@
 #include "base/schema.hpp"
 #include "base/version.hpp"
 #include "plugin/runtime_call.hpp"
+#include "response/halt.hpp"
 
 namespace cordon::plugin {
 namespace {
@@ -44,6 +45,21 @@ Result<Answer> Runtime::perform_local(const Prepared &prepared, std::int32_t tim
     work = [&](loop::Scope &) { return list_requests(request.value("filter", Json::object())); };
   } else if (name == "health") {
     work = [&](loop::Scope &) { return health(); };
+  } else if (name == "halt" || name == "resume") {
+    Result<std::string> scope = halt_scope(prepared);
+    if (!scope) return fail(std::move(scope.error()));
+    if (auto recordable = need_ledger_key(); !recordable) return fail(std::move(recordable.error()));
+    work = [this, &prepared, &name, scope = *scope](loop::Scope &) {
+      std::string reason = text_or(prepared.request, "reason");
+      return name == "halt" ? halt(scope, std::move(reason), prepared.options.actor)
+                            : resume(scope, std::move(reason), prepared.options.actor);
+    };
+  } else if (name == "containment_status") {
+    Result<std::shared_ptr<response::Tenant>> tenant = tenant_of(prepared.options.tenant);
+    if (!tenant) return fail(std::move(tenant.error()));
+    work = [this, &request, tenant = *tenant](loop::Scope &scope) {
+      return responder_.containment_status(request["machine_ids"].get<std::vector<std::string>>(), tenant, scope);
+    };
   } else if (name == "ledger_check") {
     work = [&](loop::Scope &) { return ledger_check(); };
   } else if (name == "quota") {
@@ -74,6 +90,37 @@ loop::Task<Result<Outcome>> Runtime::list_requests(Json filter) {
   Json list = Json::array();
   for (RequestRow &row : *rows) list.push_back(std::move(row.document));
   Json document = {{"requests", std::move(list)}};
+  co_return Outcome(Status::Ok, std::move(document));
+}
+
+/// The tenant named, or all.
+Result<std::string> Runtime::halt_scope(const Prepared &prepared) const {
+  if (text_or(prepared.request, "scope", "tenant") == "all") return std::string(response::kHaltOfAll);
+  Result<std::shared_ptr<response::Tenant>> tenant = tenant_of(prepared.options.tenant);
+  if (!tenant) return fail(std::move(tenant.error()));
+  return (*tenant)->name;
+}
+
+loop::Task<Result<Outcome>> Runtime::halt(std::string scope, std::string reason, std::string actor) {
+  response::Halt halt;
+  halt.scope = std::move(scope);
+  halt.reason = std::move(reason);
+  halt.actor = std::move(actor);
+  halt.since = clock_->utc();
+  const auto write = [&halt](Tx &tx) { return response::put_halt(tx, halt); };
+  Result<void> written = co_await ledger_->run(Durability::Full, write);
+  if (!written) co_return fail(std::move(written.error()));
+  Json document = {{"halted", halt.document()}};
+  co_return Outcome(Status::Ok, std::move(document));
+}
+
+loop::Task<Result<Outcome>> Runtime::resume(std::string scope, std::string reason, std::string actor) {
+  const UtcTicks now = clock_->utc();
+  const auto write = [&](Tx &tx) { return response::lift_halt(tx, scope, reason, actor, now); };
+  Result<void> written = co_await ledger_->run(Durability::Full, write);
+  if (!written) co_return fail(std::move(written.error()));
+  responder_.look_at_others();  // whoever waits here looks again
+  Json document = {{"halted", nullptr}};
   co_return Outcome(Status::Ok, std::move(document));
 }
 
@@ -119,10 +166,29 @@ loop::Task<Result<Outcome>> Runtime::health() {
       tenants[name] = {{"ok", !config.broken && !token_error},
                        {"cloud", config.cloud.name},
                        {"problem", error_or_null(config.broken ? config.broken : token_error)},
-                       {"in_flight", responder_.in_flight(name)}};
+                       {"in_flight", 0},
+                       {"halted", nullptr}};
     }
   }
-  const auto read = [](Tx &tx) { return tx.newest_sequence(); };
+  Json halted_all = nullptr;
+  std::size_t clients = 0;
+  const auto read = [&tenants, &halted_all, &clients](Tx &tx) -> Result<std::int64_t> {
+    for (const auto &[name, tenant] : tenants.items()) {
+      Result<std::int64_t> in_flight = tx.in_flight(name);
+      if (!in_flight) return in_flight;
+      tenant["in_flight"] = *in_flight;
+      auto halt = response::halt_named(tx, name);
+      if (!halt) return fail(std::move(halt.error()));
+      if (*halt) tenant["halted"] = (*halt)->document();
+    }
+    auto halt = response::halt_named(tx, response::kHaltOfAll);
+    if (!halt) return fail(std::move(halt.error()));
+    if (*halt) halted_all = (*halt)->document();
+    auto here = tx.clients();
+    if (!here) return fail(std::move(here.error()));
+    clients = here->size();
+    return tx.newest_sequence();
+  };
   Result<std::int64_t> newest = co_await ledger_->run(Durability::Read, read);
   Json document = {{"version", kVersion},
                    {"vault", vault_->status()},
@@ -131,7 +197,10 @@ loop::Task<Result<Outcome>> Runtime::health() {
                      {"has_key", ledger_->has_key()},
                      {"key_in_file", ledger_->key_is_in_file()},
                      {"newest_record", newest.value_or(0)},
+                     {"clients", clients},
+                     {"hears_others", bell_.listening()},
                      {"problem", newest ? text_or_null(ledger_->damage()) : Json(newest.error().message)}}},
+                   {"halted", std::move(halted_all)},
                    {"memory_locked", SecureMemory::instance().locked()},
                    {"tenants", std::move(tenants)}};
   co_return Outcome(Status::Ok, std::move(document));

@@ -8,11 +8,41 @@ using ledger::RequestRow;
 using ledger::State;
 using ledger::Tx;
 
-bool is_in_flight(State state) {
-  return state == State::Pending || state == State::InProgress;
+bool is_said_by_service(State state) {
+  return is_held(state) || state == State::Succeeded || state == State::Failed || state == State::TimedOut ||
+         state == State::Cancelled;
+}
+
+bool may_follow(State before, State after) {
+  return !ledger::is_ended(before) && (!is_held(before) || is_said_by_service(after));
+}
+
+/// Applies the change to the ledger's row; true when it was written.
+Result<bool> apply(Tx &tx, RequestRow &row, const RowChange &change, UtcTicks now) {
+  Result<std::optional<RequestRow>> known = tx.request(row.id);
+  if (!known) return fail(std::move(known.error()));
+  if (!*known)
+    return fail(Status::Ledger, "a request is missing in the ledger; run ledger_check and restore it from a backup");
+  row = std::move(**known);
+  RequestRow changed = row;
+  Result<bool> wanted = change(tx, changed);
+  if (!wanted) return wanted;
+  if (!*wanted || !may_follow(row.state, changed.state)) return false;
+  row = std::move(changed);
+  if (auto appended = tx.append(state_record("state", row, now)); !appended) return fail(std::move(appended.error()));
+  if (auto put = tx.put_request(row); !put) return fail(std::move(put.error()));
+  return true;
 }
 
 }  // namespace
+
+bool is_held(State state) {
+  return state == State::Pending || state == State::InProgress;
+}
+
+bool needs_work(State state) {
+  return state == State::Queued || state == State::Sending || state == State::Unknown;
+}
 
 ledger::Record state_record(const char *kind, const RequestRow &row, UtcTicks now) {
   return ledger::Record(kind, row.id, row.tenant, Json{{"action", row.document}}, now);
@@ -22,20 +52,13 @@ bool is_blocking(const RequestRow &row) {
   return bool_or(row.progress, "blocking", false);
 }
 
-void take_wishes(RequestRow &row, const RequestRow &known) {
-  if (known.boot_id == row.boot_id && known.deadline > row.deadline) {
-    row.deadline = known.deadline;
-    row.expires = known.expires;
-    row.document["expires_at"] = known.expires.str();
+void take_wishes(RequestRow &row, const RequestRow &wished) {
+  if (wished.boot_id == row.boot_id && wished.deadline > row.deadline) {
+    row.deadline = wished.deadline;
+    row.expires = wished.expires;
+    row.document["expires_at"] = wished.expires.str();
   }
-  if (is_blocking(row) && !is_blocking(known)) row.progress["blocking"] = false;
-}
-
-Result<void> keep_wishes(Tx &tx, RequestRow &row) {
-  Result<std::optional<RequestRow>> kept = tx.request(row.id);
-  if (!kept) return fail(std::move(kept.error()));
-  if (*kept) take_wishes(row, **kept);
-  return {};
+  if (is_blocking(row) && !is_blocking(wished)) row.progress["blocking"] = false;
 }
 
 LivePtr Book::enter(std::shared_ptr<Tenant> tenant, const defender::Operation &operation, RequestRow row) {
@@ -60,71 +83,55 @@ void Book::for_each(const std::function<void(Live &)> &visit) const {
     if (const LivePtr live = entry.second.lock()) visit(*live);
 }
 
-std::int64_t Book::in_flight(const std::string &tenant) const {
-  const auto it = in_flight_.find(tenant);
-  return it == in_flight_.end() ? 0 : it->second;
+void Book::tell(const RequestRow &row) {
+  if (is_held(row.state) && on_in_flight_) on_in_flight_(row.tenant);
+  news_.notify_all();
 }
 
-void Book::note_recovered(const std::string &tenant, std::int64_t in_flight) {
-  in_flight_[tenant] += in_flight;
-  if (in_flight > 0 && on_in_flight_) on_in_flight_(tenant);
-}
-
-void Book::changed(const RequestRow &row, State before) {
-  if (is_in_flight(before) != is_in_flight(row.state)) {
-    std::int64_t &count = in_flight_[row.tenant];
-    count += is_in_flight(row.state) ? 1 : -1;
-    if (is_in_flight(row.state) && on_in_flight_) on_in_flight_(row.tenant);
-  }
+void Book::refresh(const RequestRow &row) {
   if (const LivePtr live = find(row.id)) {
     live->row = row;
+    if (row.deadline > live->sending.deadline()) live->sending.set_deadline(row.deadline);
     live->changed.notify_all();
   }
+  tell(row);
 }
 
-loop::Task<Result<void>> Book::write(LivePtr live, RequestRow row, Durability durability,
+loop::Task<Result<bool>> Book::write(LivePtr live, RowChange change, Durability durability,
                                      std::function<Result<void>(Tx &)> also) {
-  const State before = live->row.state;
   const UtcTicks now = seams_.scheduler.clock().utc();
-  const auto closure = [&row, &also, now](Tx &tx) -> Result<void> {
-    if (auto kept = keep_wishes(tx, row); !kept) return kept;
-    if (auto appended = tx.append(state_record("state", row, now)); !appended) return fail(std::move(appended.error()));
-    if (auto put = tx.put_request(row); !put) return put;
-    return also ? also(tx) : Result<void>{};
+  RequestRow row = live->row;
+  const auto closure = [&row, &change, &also, now](Tx &tx) -> Result<bool> {
+    Result<bool> applied = apply(tx, row, change, now);
+    if (!applied || !also) return applied;
+    if (auto done = also(tx); !done) return fail(std::move(done.error()));
+    return applied;
   };
-  Result<void> written = co_await seams_.ledger.run(durability, closure);
-  if (written) changed(row, before);
+  Result<bool> written = co_await seams_.ledger.run(durability, closure);
+  if (written) refresh(row);
   co_return written;
 }
 
-loop::Task<Result<void>> Book::write_observation(const Tenant &tenant, defender::MachineAction action) {
-  struct Change {
-    Change(RequestRow row_, State before_) : row(std::move(row_)), before(before_) {}
-    RequestRow row;
-    State before;
-  };
-  std::vector<Change> changes;
+loop::Task<Result<void>> Book::write_observations(const Tenant &tenant, std::vector<defender::MachineAction> actions) {
+  std::vector<RequestRow> changed;
   const UtcTicks now = seams_.scheduler.clock().utc();
   const auto closure = [&](Tx &tx) -> Result<void> {
-    Result<std::vector<RequestRow>> rows = tx.by_action_id(tenant.name, ActionId::trusted(action.id));
-    if (!rows) return fail(std::move(rows.error()));
-    for (RequestRow &row : *rows) {
-      if (ledger::is_ended(row.state)) continue;
-      const State before = row.state;
-      const Json updated = row.document["updated_at"];
-      const Json word = row.document["status"];
-      observe(row, action, now);
-      if (row.state == before && row.document["updated_at"] == updated && row.document["status"] == word) continue;
-      if (auto appended = tx.append(state_record("state", row, now)); !appended)
-        return fail(std::move(appended.error()));
-      if (auto put = tx.put_request(row); !put) return put;
-      changes.emplace_back(std::move(row), before);
+    for (const defender::MachineAction &action : actions) {
+      Result<std::vector<RequestRow>> rows = tx.by_action_id(tenant.name, ActionId::trusted(action.id));
+      if (!rows) return fail(std::move(rows.error()));
+      for (RequestRow &row : *rows) {
+        if (ledger::is_ended(row.state) || !observe_news(row, action, now)) continue;
+        if (auto appended = tx.append(state_record("state", row, now)); !appended)
+          return fail(std::move(appended.error()));
+        if (auto put = tx.put_request(row); !put) return put;
+        changed.push_back(std::move(row));
+      }
     }
     return {};
   };
   Result<void> written = co_await seams_.ledger.run(Durability::Process, closure);
   if (written)
-    for (const Change &change : changes) changed(change.row, change.before);
+    for (const RequestRow &row : changed) refresh(row);
   co_return written;
 }
 

@@ -19,12 +19,14 @@ struct Live {
         operation(&operation_),
         row(std::move(row_)),
         changed(scheduler),
+        wanted(scheduler),
         sending(scheduler, row.deadline) {}
 
   std::shared_ptr<Tenant> tenant;
   const defender::Operation *operation;
   ledger::RequestRow row;
   loop::Event changed;         ///< after each committed change of `row` or of the flags below
+  loop::Event wanted;          ///< somebody asks for it while its outcome is unknown
   loop::Scope sending;         ///< of the submission, until the request's time has passed; cancelled to take it back
   std::optional<Error> error;  ///< why it was refused or not sent
   bool bytes_left = false;     ///< of the attempt under way: it may be at the service
@@ -49,47 +51,56 @@ class Attendance {
   LivePtr live_;
 };
 
-/// Keeps requests: every change goes to the journal and the row in one transaction, then to whoever waits. Counts what
-/// is in flight, per tenant. [loop]
+/// Changes a request's row, given as the ledger has it at this moment. False: it has gone on meanwhile, and nothing is
+/// to be changed any more.
+using RowChange = std::function<Result<bool>(ledger::Tx &, ledger::RequestRow &)>;
+
+/// Keeps requests: every change goes to the journal and the row in one transaction, then to whoever waits. Other
+/// clients change rows too; what they wrote comes here by refresh(). [loop]
 class Book {
  public:
-  explicit Book(Seams &seams) : seams_(seams) {}
+  explicit Book(Seams &seams) : seams_(seams), news_(seams.scheduler) {}
 
   /// The copy of this row, shared with all others who work on it; made when there is none.
   LivePtr enter(std::shared_ptr<Tenant> tenant, const defender::Operation &operation, ledger::RequestRow row);
   LivePtr find(const RequestId &id) const;
   void for_each(const std::function<void(Live &)> &visit) const;
 
-  /// Writes the changed row with a record of it, and in the same transaction whatever `also` writes; then tells the
-  /// waiters. Full: before a byte leaves, or before a caller is told that none will. What callers who joined meanwhile
-  /// asked for (see keep_wishes) stays.
-  loop::Task<Result<void>> write(LivePtr live, ledger::RequestRow row, ledger::Durability durability,
+  /// Applies `change` with a record of it, and in the same transaction, whether or not it applied, whatever `also`
+  /// writes; then tells the waiters. Full: before a byte leaves, or before a caller is told that none will. False: the
+  /// row had gone on; `live` shows how. A request that has ended never changes, and one that the service holds only
+  /// as the service says.
+  loop::Task<Result<bool>> write(LivePtr live, RowChange change, ledger::Durability durability,
                                  std::function<Result<void>(ledger::Tx &)> also = {});
-  /// What the service said about an action, for every request that points at it.
-  loop::Task<Result<void>> write_observation(const Tenant &tenant, defender::MachineAction action);
+  /// What the service said about actions, for every request that points at one of them. One transaction.
+  loop::Task<Result<void>> write_observations(const Tenant &tenant, std::vector<defender::MachineAction> actions);
 
-  /// Requests the service holds and whose end is not known.
-  std::int64_t in_flight(const std::string &tenant) const;
-  /// Called when a tenant has something in flight that it did not have before.
+  /// Called when the service holds something of a tenant that it did not hold before.
   void set_on_in_flight(std::function<void(const std::string &tenant)> callback) {
     on_in_flight_ = std::move(callback);
   }
-  void note_recovered(const std::string &tenant, std::int64_t in_flight);
-  /// A row changed in a transaction of somebody else's: counts and wakes.
-  void changed(const ledger::RequestRow &row, ledger::State before);
+  /// A row was changed in a transaction of somebody else's: brings its copy up to date and wakes.
+  void refresh(const ledger::RequestRow &row);
+  /// Rung at each change, here or by another client, of whatever request.
+  loop::Event &news() { return news_; }
 
  private:
+  void tell(const ledger::RequestRow &row);
+
   Seams &seams_;
   std::map<RequestId, std::weak_ptr<Live>> live_;
   std::size_t sweep_at_ = 64;  // entries at which the expired ones are dropped
-  std::map<std::string, std::int64_t> in_flight_;
   std::function<void(const std::string &)> on_in_flight_;
+  loop::Event news_;
 };
 
-/// Whoever joins a request may want it for longer, or without waiting for it: takes that over from `known`.
-void take_wishes(ledger::RequestRow &row, const ledger::RequestRow &known);
-/// The same from the ledger's row: somebody may have joined since the copy was taken.
-Result<void> keep_wishes(ledger::Tx &tx, ledger::RequestRow &row);
+/// The service holds it and has not ended it.
+bool is_held(ledger::State state);
+/// Somebody has to bring it to the service, or to find it there.
+bool needs_work(ledger::State state);
+
+/// Whoever joins a request may want it for longer, or without waiting for it: takes that over from `wished`.
+void take_wishes(ledger::RequestRow &row, const ledger::RequestRow &wished);
 
 /// True for a request that is wanted by callers who wait for it, and by nobody else.
 bool is_blocking(const ledger::RequestRow &row);

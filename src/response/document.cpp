@@ -77,6 +77,17 @@ void observe(ledger::RequestRow &row, const defender::MachineAction &action, Utc
   set_state(row, state_of(action.status), now);
 }
 
+bool observe_news(ledger::RequestRow &row, const defender::MachineAction &action, UtcTicks now) {
+  const State state = row.state;
+  const Json updated = row.document["updated_at"];
+  // Two clients may write what they read in another order than the service said it.
+  const auto known = UtcTicks::parse(updated.is_string() ? updated.get_ref<const std::string &>() : std::string());
+  if (!row.action_id.empty() && known && action.updated_at.is_set() && action.updated_at < *known) return false;
+  const Json word = row.document["status"];
+  observe(row, action, now);
+  return row.state != state || row.document["updated_at"] != updated || row.document["status"] != word;
+}
+
 Json foreign_document(const Tenant &tenant, const defender::Catalogue &catalogue, const defender::MachineAction &action,
                       UtcTicks now) {
   const defender::Operation *operation = catalogue.by_action_type(action.type);

@@ -14,6 +14,9 @@ Json new_document(const Intent &intent, const RequestId &id, UtcTicks now, UtcTi
 /// A terminal state never changes again.
 void observe(ledger::RequestRow &row, const defender::MachineAction &action, UtcTicks now);
 
+/// The same, unless it is known already: then false.
+bool observe_news(ledger::RequestRow &row, const defender::MachineAction &action, UtcTicks now);
+
 /// The document of an action that no request of ours knows.
 Json foreign_document(const Tenant &tenant, const defender::Catalogue &catalogue, const defender::MachineAction &action,
                       UtcTicks now);

@@ -69,17 +69,22 @@ std::string Intent::fingerprint() const {
   return digest(tenant->name + "\n" + operation->name + "\n" + dump(request));
 }
 
-std::string Intent::match_key_of(const std::string &operation_name) const {
+std::string Intent::match_key() const {
+  return response::match_key(tenant->name, *operation, machine, action_id, request);
+}
+
+std::string match_key(const std::string &tenant, const defender::Operation &operation, const MachineId &machine,
+                      const ActionId &action_id, const Json &request) {
   Json parameters = Json::object();
-  for (const defender::MatchField &field : operation->match)
+  for (const defender::MatchField &field : operation.match)
     if (const auto it = request.find(field.member); it != request.end()) parameters[field.member] = *it;
-  return digest(fmt::format("{}\n{}\n{}\n{}\n{}", tenant->name, operation_name, machine.str(), action_id.str(),
-                            dump(parameters)));
+  return digest(
+      fmt::format("{}\n{}\n{}\n{}\n{}", tenant, operation.name, machine.str(), action_id.str(), dump(parameters)));
 }
 
 std::string comment_marker(const RequestId &id) {
   const std::string &text = id.str();
-  return fmt::format("[cordon:{}{}]", text.substr(0, 8), text.substr(9, 4));
+  return fmt::format("{}{}{}]", kMarkerStart, text.substr(0, 8), text.substr(9, 4));
 }
 
 }  // namespace cordon::response

@@ -41,8 +41,7 @@ struct Intent {
   /// something else.
   std::string fingerprint() const;
   /// Equal for requests that may join each other: tenant, device, operation and matching parameters.
-  std::string match_key() const { return match_key_of(operation->name); }
-  std::string match_key_of(const std::string &operation_name) const;
+  std::string match_key() const;
 
   const defender::Operation *operation = nullptr;
   std::shared_ptr<Tenant> tenant;
@@ -52,6 +51,12 @@ struct Intent {
   Options options;
 };
 
+/// See Intent::match_key().
+std::string match_key(const std::string &tenant, const defender::Operation &operation, const MachineId &machine,
+                      const ActionId &action_id, const Json &request);
+
+/// How every mark begins.
+constexpr std::string_view kMarkerStart = "[cordon:";
 /// The mark at the end of a comment by which a request is found again at the service: "[cordon:6a1f2c3d0b4e]".
 std::string comment_marker(const RequestId &id);
 

@@ -41,6 +41,22 @@ const MachineAction *find_adoptable(const Live &live, const std::vector<MachineA
   return nullptr;
 }
 
+bool is_marked(const MachineAction &action) {
+  return action.requestor_comment.find(kMarkerStart) != std::string::npos;
+}
+
+const MachineAction *find_done_by_others(const Live &live, const std::vector<MachineAction> &actions,
+                                         std::optional<UtcTicks> sent_after) {
+  constexpr auto kDateGrain = std::chrono::seconds(2);
+  if (!sent_after) return nullptr;
+  for (const MachineAction &action : actions) {
+    const bool later = action.created_at.is_set() && action.created_at >= *sent_after + kDateGrain;
+    const bool done = action.status == defender::ActionStatus::Succeeded;
+    if (later && done && !is_marked(action) && does_the_same(live, action)) return &action;
+  }
+  return nullptr;
+}
+
 defender::ActionFilter same_device_and_type(const Live &live) {
   defender::ActionFilter filter;
   filter.machine_ids = {live.row.machine.str()};

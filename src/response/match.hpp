@@ -25,6 +25,14 @@ Match match_answer(const Live &live, const defender::MachineAction &action, std:
 const defender::MachineAction *find_ours(const Live &live, const std::vector<defender::MachineAction> &actions);
 const defender::MachineAction *find_adoptable(const Live &live, const std::vector<defender::MachineAction> &actions);
 
+/// An action by somebody else that has done what the request asks, made after the request left.
+const defender::MachineAction *find_done_by_others(const Live &live,
+                                                   const std::vector<defender::MachineAction> &actions,
+                                                   std::optional<UtcTicks> sent_after);
+
+/// True for an action that some request of Cordon made.
+bool is_marked(const defender::MachineAction &action);
+
 /// All actions of the request's type on its device.
 defender::ActionFilter same_device_and_type(const Live &live);
 

@@ -55,7 +55,7 @@ loop::Task<Result<std::int64_t>> Reader::take_slot(const Tenant &tenant, std::st
   co_return co_await seams_.quota.acquire(key, lane, scope, ask);
 }
 
-loop::Task<Result<Json>> Reader::get(const Tenant &tenant, const defender::Operation *operation, http::Request request,
+loop::Task<Result<Json>> Reader::get(Tenant &tenant, const defender::Operation *operation, http::Request request,
                                      std::string quota_class, Lane lane, loop::Scope &scope) {
   const defender::CallContext context(operation, tenant.name);
   Backoff backoff(milliseconds(500), milliseconds(8'000));
@@ -70,6 +70,7 @@ loop::Task<Result<Json>> Reader::get(const Tenant &tenant, const defender::Opera
     loop::Scope answer(seams_.scheduler, seams_.scheduler.now() + timing_.answer_timeout, &scope);
     const http::Exchange exchange = co_await seams_.transport.send(request, answer);
     end_slot(seams_, *slot, exchange);
+    if (exchange.response) tenant.note_service_time(defender::service_date(*exchange.response));
     if (scope.reason() && !exchange.response) co_return fail(scope.error("reading from the service"));
 
     Result<Json> document = defender::interpret_read(exchange, context);
@@ -92,7 +93,7 @@ loop::Task<Result<Json>> Reader::get(const Tenant &tenant, const defender::Opera
   }
 }
 
-loop::Task<Result<defender::MachineAction>> Reader::action(const Tenant &tenant, std::string action_id, Lane lane,
+loop::Task<Result<defender::MachineAction>> Reader::action(Tenant &tenant, std::string action_id, Lane lane,
                                                            loop::Scope &scope) {
   const defender::Operation *operation = seams_.catalogue.find("get_action");
   const defender::Call call(*operation, Json{{"action_id", action_id}});
@@ -102,9 +103,8 @@ loop::Task<Result<defender::MachineAction>> Reader::action(const Tenant &tenant,
   co_return defender::parse_action(*document);
 }
 
-loop::Task<Result<std::vector<defender::MachineAction>>> Reader::actions(const Tenant &tenant,
-                                                                         defender::ActionFilter filter, Lane lane,
-                                                                         loop::Scope &scope) {
+loop::Task<Result<std::vector<defender::MachineAction>>> Reader::actions(Tenant &tenant, defender::ActionFilter filter,
+                                                                         Lane lane, loop::Scope &scope) {
   const defender::Operation *operation = seams_.catalogue.find("list_actions");
   std::vector<defender::MachineAction> found;
   std::set<std::string> seen;

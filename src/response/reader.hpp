@@ -19,15 +19,15 @@ class Reader {
 
   /// The document at `target` (path and query). `operation` is named in errors; nullptr for a look-up of our own.
   /// `quota_class` and `lane` say which budget pays and how urgent it is.
-  loop::Task<Result<Json>> get(const Tenant &tenant, const defender::Operation *operation, http::Request request,
+  loop::Task<Result<Json>> get(Tenant &tenant, const defender::Operation *operation, http::Request request,
                                std::string quota_class, Lane lane, loop::Scope &scope);
 
-  loop::Task<Result<defender::MachineAction>> action(const Tenant &tenant, std::string action_id, Lane lane,
+  loop::Task<Result<defender::MachineAction>> action(Tenant &tenant, std::string action_id, Lane lane,
                                                      loop::Scope &scope);
 
   /// Every action that fits, page by page, de-duplicated by id: complete or an error. `filter.top` and `skip` are set
   /// here.
-  loop::Task<Result<std::vector<defender::MachineAction>>> actions(const Tenant &tenant, defender::ActionFilter filter,
+  loop::Task<Result<std::vector<defender::MachineAction>>> actions(Tenant &tenant, defender::ActionFilter filter,
                                                                    Lane lane, loop::Scope &scope);
 
   static constexpr std::int64_t kPageRows = 1000;

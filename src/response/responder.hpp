@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "response/import.hpp"
+#include "response/sharing.hpp"
 #include "response/submission.hpp"
 #include "response/tracker.hpp"
 
@@ -32,21 +34,26 @@ class Responder {
   /// `known_now`. An action that no request knows is read at the service of `tenant`.
   loop::Task<Result<Outcome>> poll(std::string id, std::shared_ptr<Tenant> tenant, std::optional<milliseconds> max_age,
                                    bool known_now, loop::Scope &call);
-  /// Takes back a request of which no byte has left; else INVALID_STATE.
+  /// Takes back a request of which no byte has left, whichever client was to send it; else INVALID_STATE.
   loop::Task<Result<void>> withdraw(RequestId id, loop::Scope &call);
   /// A read operation of the catalogue. The service's document without its OData annotations.
   loop::Task<Result<Outcome>> read(const defender::Operation &operation, Json request, std::shared_ptr<Tenant> tenant,
                                    loop::Scope &call);
+  /// What holds for each device now, from the service's history.
+  loop::Task<Result<Outcome>> containment_status(std::vector<std::string> machine_ids, std::shared_ptr<Tenant> tenant,
+                                                 loop::Scope &call);
 
-  /// Takes over what earlier clients of this ledger left unfinished: sends what is still wanted, looks for what may
+  /// Goes on with what earlier clients of this ledger left unfinished: sends what is still wanted, looks for what may
   /// have been sent, follows what the service holds. Once, when the ledger has its key.
   loop::Task<Result<void>> recover();
+  /// Something was heard from other clients of the ledger.
+  void look_at_others() { sharing_.look(); }
+  /// Called with the newest record's sequence when another client has appended.
+  void set_on_append(std::function<void(std::int64_t)> callback) { sharing_.set_on_append(std::move(callback)); }
 
   /// A reload has replaced tenants: what is under way goes on with the new ones.
   void tenants_changed();
 
-  /// Requests of the tenant that the service holds and whose end is not known.
-  std::int64_t in_flight(const std::string &tenant) const { return book_.in_flight(tenant); }
   /// Cancels what has not been sent and refuses new requests.
   void stop_sending();
   /// Idle when nothing is on the wire any more.
@@ -56,20 +63,23 @@ class Responder {
 
  private:
   struct Begun;
-  loop::Task<Result<Begun>> begin(Intent intent, BootTime deadline, bool blocking);
+  loop::Task<Result<Begun>> begin(Intent intent, BootTime deadline, bool blocking, loop::Scope &call);
   loop::Task<Result<Begun>> begin_or_join(const Intent &intent, BootTime deadline, bool blocking);
   Result<std::optional<ledger::RequestRow>> find_earlier(ledger::Tx &tx, const Intent &intent);
   Result<void> join_in(ledger::Tx &tx, ledger::RequestRow &earlier, const ledger::RequestRow &wished);
-  Result<void> refuse_to_overtake(ledger::Tx &tx, const Intent &intent);
   Begun joined(const Intent &intent, const ledger::RequestRow &earlier);
   loop::Task<Result<Outcome>> wait_for(Begun begun, bool until_finished, loop::Scope &call);
   loop::Task<Result<Outcome>> end_early(Begun begun, Error why);
-  loop::Task<void> drop_unsent(LivePtr live, Status reason);
+  loop::Task<void> take_back(LivePtr live, Status reason);
+  loop::Task<void> take_back_from_other(LivePtr live, bool withdraw);
   loop::Task<void> wait_until_dropped(LivePtr live);
   void attend(const LivePtr &live);
+  bool is_ours(const ledger::RequestRow &row) const { return row.owner == seams_.ledger.owner(); }
+  bool may_be_taken_back(const Live &live) const;
+  loop::Task<Result<std::optional<ledger::RequestRow>>> find_row(std::string id);
+  loop::Task<Result<void>> read_again(LivePtr live, loop::Scope &call);
   loop::Task<Result<Outcome>> poll_foreign(std::string id, std::shared_ptr<Tenant> tenant, loop::Scope &call);
-  void recover_row(const ledger::RequestRow &row);
-  ledger::RequestRow taken_over(ledger::RequestRow row) const;
+  loop::Task<Result<void>> cancel_forward(LivePtr undo, ledger::RequestRow forward);
   LivePtr enter(const ledger::RequestRow &row);
   ledger::RequestRow new_row(const Intent &intent, BootTime deadline, bool blocking) const;
   Result<Outcome> outcome_of(const Live &live, bool joined) const;
@@ -82,6 +92,8 @@ class Responder {
   loop::Scope life_;
   Submission submission_;
   Tracker tracker_;
+  Import import_;
+  Sharing sharing_;
   bool stopping_ = false;
 };
 

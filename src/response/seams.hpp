@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "base/random.hpp"
 #include "defender/operation.hpp"
@@ -36,6 +38,11 @@ struct Timing {
   milliseconds track_interval{15'000};
   milliseconds settle{35'000};  ///< between a lost connection and the first look (mde-api §6: up to 30 s unseen)
   milliseconds answer_timeout{60'000};  ///< for the service to answer a request that has left
+
+  milliseconds look_interval{30'000};  ///< at what other clients of the ledger did, besides whenever the bell rings
+
+  /// When, after a lost connection, a first look is worth its call: most lost requests show at once.
+  milliseconds early_look() const { return std::min(settle, std::max(milliseconds(500), settle / 10)); }
 };
 
 }  // namespace cordon::response

@@ -1,14 +1,12 @@
 #include "response/submission.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <utility>
+
+#include "response/halt.hpp"
 
 namespace cordon::response {
 namespace {
 
-using defender::MachineAction;
 using defender::PostOutcome;
 using ledger::Durability;
 using ledger::RequestRow;
@@ -30,59 +28,7 @@ bool is_locked_away(const Error &error) {
   return error.http_status == 0 && (error.status == Status::VaultLocked || error.status == Status::NotFound);
 }
 
-void explain(RequestRow &row, const Error &error) {
-  row.document["error_text"] = error.message;
-}
-
 }  // namespace
-
-std::string device_key(const RequestRow &row) {
-  return row.tenant + "\n" + (row.machine.empty() ? row.match_key : row.machine.str());
-}
-
-Lane lane_of(const RequestRow &row, const defender::Operation &operation) {
-  if (row.lane == "urgent") return Lane::Urgent;
-  if (operation.effect == defender::Effect::Release) return Lane::Undo;
-  return row.lane == "bulk" ? Lane::Bulk : Lane::Normal;
-}
-
-Result<ledger::QuotaAnswer> take_slot_and_mark(Tx &tx, RequestRow &row, const std::string &quota_key,
-                                               const ledger::QuotaWindows &windows, const Clock &clock) {
-  Result<ledger::QuotaAnswer> answer = tx.quota_take(quota_key, windows, false, clock.now());
-  if (!answer || !answer->granted()) return answer;
-  set_state(row, State::Sending, clock.utc());
-  row.progress["attempts"] = int_or(row.progress, "attempts", 0) + 1;
-  if (auto appended = tx.append(state_record("state", row, row.updated)); !appended)
-    return fail(std::move(appended.error()));
-  if (auto put = tx.put_request(row); !put) return fail(std::move(put.error()));
-  return answer;
-}
-
-DeviceTurns::Turn::Turn(DeviceTurns &turns, std::string device)
-    : turns_(turns), device_(std::move(device)), first_(turns.scheduler_) {
-  turns_.lines_[device_].push_back(this);
-}
-
-DeviceTurns::Turn::~Turn() {
-  std::vector<Turn *> &line = turns_.lines_[device_];
-  std::erase(line, this);
-  if (line.empty())
-    turns_.lines_.erase(device_);
-  else
-    line.front()->first_.notify_all();
-}
-
-bool DeviceTurns::Turn::first() const {
-  return turns_.lines_[device_].front() == this;
-}
-
-loop::Task<Result<void>> DeviceTurns::Turn::wait(loop::Scope &scope) {
-  while (!first()) {
-    Result<void> waited = co_await first_.wait(scope);
-    if (!waited) co_return waited;
-  }
-  co_return Result<void>();
-}
 
 std::unique_ptr<DeviceTurns::Turn> Submission::turn(const RequestRow &row) {
   return std::make_unique<DeviceTurns::Turn>(turns_, device_key(row));
@@ -92,10 +38,6 @@ void Submission::start(LivePtr live, std::unique_ptr<DeviceTurns::Turn> turn, st
   seams_.scheduler.spawn(run(std::move(live), std::move(turn), slot));
 }
 
-void Submission::start_look(LivePtr live, BootTime from) {
-  seams_.scheduler.spawn(look(std::move(live), from));
-}
-
 bool Submission::may_send_at_once(const Tenant &tenant, const defender::Operation &operation) const {
   return tenant.tokens->fresh() != nullptr && seams_.quota.open(tenant.quota_key(operation.quota_class));
 }
@@ -103,11 +45,19 @@ bool Submission::may_send_at_once(const Tenant &tenant, const defender::Operatio
 loop::Task<void> Submission::run(LivePtr live, std::unique_ptr<DeviceTurns::Turn> turn, std::int64_t slot) {
   const Attendance attendance(live);
   live->given_up = false;
-  Result<void> waited = co_await turn->wait(live->sending);
-  if (!waited) {
-    Error error = live->sending.error("waiting for an earlier request for the same device");
-    co_await not_sent(live, std::move(error), slot);
-    co_return;
+  if (slot == 0) {
+    // First the order, then the turn: an undo takes back what waits in the line before it.
+    Result<void> clear = co_await undo_.clear_way(live);
+    if (!clear) {
+      co_await not_sent(live, std::move(clear.error()), 0);
+      co_return;
+    }
+    Result<void> waited = co_await turn->wait(live->sending);
+    if (!waited) {
+      Error error = live->sending.error("waiting for an earlier request for the same device");
+      co_await not_sent(live, std::move(error), 0);
+      co_return;
+    }
   }
   const loop::Activity::Mark mark(sending_);
   Result<void> decided = co_await attempt_until_decided(live, slot);
@@ -118,7 +68,7 @@ loop::Task<void> Submission::run(LivePtr live, std::unique_ptr<DeviceTurns::Turn
 loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::int64_t &slot) {
   Backoff backoff(milliseconds(500), milliseconds(30'000));
   bool token_replaced = false;
-  for (int attempt = 1;; ++attempt) {
+  for (int attempts = 1;; ++attempts) {
     const std::shared_ptr<Tenant> tenant = live->tenant;  // a reload may put another in its place
     Result<identity::SharedToken> token = co_await tenant->tokens->get(live->sending);
     if (!token) {
@@ -131,6 +81,7 @@ loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::in
     if (slot == 0) {
       Result<std::int64_t> taken = co_await take_slot(live);
       if (!taken) co_return fail(std::move(taken.error()));
+      if (*taken == 0) co_return Result<void>();  // somebody else has decided
       slot = *taken;
     }
 
@@ -139,24 +90,27 @@ loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::in
     defender::Call call(*live->operation, live->row.parameters);
     const defender::CallContext context(live->operation, tenant->name);
     defender::PostResult result = defender::interpret_post(call, exchange, context);
-    const std::optional<UtcTicks> not_before = sent_after(result, exchange.ended - began);
-    const BootTime ended = slot_end(exchange);
+    tenant->note_service_time(result.service_date);
+    Attempt attempt;
+    attempt.slot = slot;
+    attempt.ended = slot_end(exchange);
+    attempt.not_before = sent_after(result, exchange.ended - began);
     switch (result.outcome) {
       case PostOutcome::Accepted:
-        co_await accepted(live, std::move(result), not_before, slot, ended);
+        co_await accepted(live, std::move(result), attempt);
         co_return Result<void>();
       case PostOutcome::Conflict:
-        co_await conflict(live, std::move(result), slot, ended);
+        co_await conflict(live, std::move(result), attempt);
         co_return Result<void>();
       case PostOutcome::Refused:
-        co_await rejected(live, std::move(result.error), slot, ended);
+        co_await rejected(live, std::move(result.error), attempt);
         co_return Result<void>();
       case PostOutcome::Unknown:
-        co_await unknown(live, std::move(result.error), slot, ended);
+        co_await unknown(live, std::move(result.error), attempt);
         co_return Result<void>();
       case PostOutcome::TokenRejected:
         if (token_replaced) {
-          co_await rejected(live, std::move(result.error), slot, ended);
+          co_await rejected(live, std::move(result.error), attempt);
           co_return Result<void>();
         }
         token_replaced = true;
@@ -166,48 +120,77 @@ loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::in
         cool_down(seams_, tenant->quota_key(live->operation->quota_class), milliseconds(result.error.retry_after_ms));
         break;
       case PostOutcome::NotSent: {
-        const bool last = is_blocking(live->row) && attempt >= kAttemptsOfABlockingCall;
+        const bool last = is_blocking(live->row) && attempts >= kAttemptsOfABlockingCall;
         const BootTime again = seams_.scheduler.now() + backoff.next();
         if (live->sending.reason() || !result.error.retryable || last || again >= live->row.deadline)
           co_return fail(std::move(result.error));
-        Result<void> waits = co_await back_to_queue(live, std::exchange(slot, 0), ended);
-        if (!waits) co_return waits;
+        Result<bool> waits = co_await back_to_queue(live, std::exchange(slot, 0), attempt.ended);
+        if (!waits) co_return fail(std::move(waits.error()));
         Result<void> slept = co_await loop::sleep_until(again, live->sending);
         if (!slept) co_return fail(live->sending.error("waiting to connect again: " + result.error.message));
         continue;
       }
     }
-    Result<void> waits = co_await back_to_queue(live, std::exchange(slot, 0), ended);
-    if (!waits) co_return waits;
+    Result<bool> waits = co_await back_to_queue(live, std::exchange(slot, 0), attempt.ended);
+    if (!waits) co_return fail(std::move(waits.error()));
   }
 }
 
 /// The attempt came to nothing at the service: the request waits again, and may be taken back again.
-loop::Task<Result<void>> Submission::back_to_queue(LivePtr live, std::int64_t slot, BootTime ended) {
+loop::Task<Result<bool>> Submission::back_to_queue(LivePtr live, std::int64_t slot, BootTime ended) {
   live->bytes_left = false;
-  RequestRow row = live->row;
-  set_state(row, State::Queued, seams_.scheduler.clock().utc());
-  const std::function<Result<void>(Tx &)> also = [slot, ended](Tx &tx) { return tx.quota_end(slot, ended); };
-  Result<void> written = co_await book_.write(live, std::move(row), Durability::Process, also);
+  const UtcTicks now = seams_.scheduler.clock().utc();
+  RowChange change = [now](Tx &, RequestRow &row) -> Result<bool> {
+    if (row.state != State::Sending) return false;
+    set_state(row, State::Queued, now);
+    return true;
+  };
+  std::function<Result<void>(Tx &)> also = [slot, ended](Tx &tx) { return tx.quota_end(slot, ended); };
+  Result<bool> written = co_await book_.write(live, std::move(change), Durability::Process, std::move(also));
   if (stopping_) live->sending.cancel(Status::ShuttingDown);
   co_return written;
 }
 
-loop::Task<Result<std::int64_t>> Submission::take_slot(LivePtr live) {
-  const std::shared_ptr<Tenant> tenant = live->tenant;
-  const std::string key = tenant->quota_key(live->operation->quota_class);
-  const ledger::QuotaWindows &windows = tenant->quota.at(live->operation->quota_class);
+loop::Task<Result<ledger::QuotaAnswer>> Submission::ask_once(LivePtr live, Permit &permit) {
+  const PermitTerms terms(*live->tenant, *live->operation, lane_of(live->row, *live->operation), seams_.ledger.owner(),
+                          seams_.scheduler.clock());
   RequestRow row = live->row;
-  const QuotaGate::Ask ask = [&]() -> loop::Task<Result<ledger::QuotaAnswer>> {
-    row = live->row;
-    return seams_.ledger.run(Durability::Full, [&](Tx &tx) -> Result<ledger::QuotaAnswer> {
-      if (auto kept = keep_wishes(tx, row); !kept) return fail(std::move(kept.error()));
-      return take_slot_and_mark(tx, row, key, windows, seams_.scheduler.clock());
-    });
-  };
-  Result<std::int64_t> slot = co_await seams_.quota.acquire(key, lane_of(row, *live->operation), live->sending, ask);
-  if (slot) book_.changed(row, live->row.state);
-  co_return slot;
+  const auto ask = [&row, &terms](Tx &tx) { return ask_permit(tx, row, terms, false); };
+  Result<Permit> asked = co_await seams_.ledger.run(Durability::Full, ask);
+  if (!asked) co_return fail(std::move(asked.error()));
+  permit = std::move(*asked);
+  book_.refresh(row);
+  const bool wait = permit.kind == Permit::Kind::Quota;
+  ledger::QuotaAnswer answer(wait ? 0 : std::max<std::int64_t>(permit.slot, 1), permit.again);
+  co_return answer;
+}
+
+/// A slot, with the request marked as sending; 0: it is not this client's to send any more.
+loop::Task<Result<std::int64_t>> Submission::take_slot(LivePtr live) {
+  while (true) {
+    Permit permit;
+    const QuotaGate::Ask ask = [this, &live, &permit] { return ask_once(live, permit); };
+    std::string key = live->tenant->quota_key(live->operation->quota_class);
+    const Lane lane = lane_of(live->row, *live->operation);
+    Result<std::int64_t> taken = co_await seams_.quota.acquire(std::move(key), lane, live->sending, ask);
+    if (!taken) co_return taken;
+    switch (permit.kind) {
+      case Permit::Kind::Granted:
+        co_return permit.slot;
+      case Permit::Kind::Gone:
+        co_return std::int64_t{0};
+      case Permit::Kind::Late:
+        co_return fail(Status::Deadline, "the request's time has passed");
+      case Permit::Kind::Halted:
+        if (is_blocking(live->row)) co_return fail(halted(permit.reason));
+        break;
+      case Permit::Kind::Busy:
+      case Permit::Kind::Quota:
+        break;
+    }
+    Result<void> waited = co_await wait_for_news(seams_, book_, live->sending);
+    if (!waited) co_return fail(live->sending.error("waiting for another request for the same device"));
+  }
 }
 
 /// Until the first byte may leave, whatever cancels the submission stops the attempt; from then on only the client's
@@ -229,192 +212,6 @@ loop::Task<http::Exchange> Submission::post(LivePtr live, const Secret &bearer) 
   http::Exchange exchange = co_await seams_.transport.send(request, wire);
   live->bytes_left = exchange.sent;
   co_return exchange;
-}
-
-loop::Task<void> Submission::accepted(LivePtr live, defender::PostResult result, std::optional<UtcTicks> not_before,
-                                      std::int64_t slot, BootTime ended) {
-  const Match match = match_answer(*live, result.action, not_before);
-  if (match == Match::Other) {
-    co_await conflict(live, std::move(result), slot, ended);
-    co_return;
-  }
-  if (match == Match::Adoptable && result.action.terminal()) {
-    Error error(Status::OutcomeUnknown, "the service answered with an earlier action that has already ended");
-    co_await unknown(live, std::move(error), slot, ended);
-    co_return;
-  }
-  RequestRow row = live->row;
-  observe(row, result.action, seams_.scheduler.clock().utc());
-  row.document["adopted"] = match == Match::Adoptable;
-  std::string echo = carries_our_mark(row, result.action) ? "echo/" + row.tenant : std::string();
-  co_await decide(live, std::move(row), slot, ended, std::move(echo));
-}
-
-/// Records what became of an attempt whose bytes left. `echo` names the fact that the service shows our marks: sending
-/// again is safe only where it does.
-loop::Task<void> Submission::decide(LivePtr live, RequestRow row, std::int64_t slot, BootTime ended, std::string echo) {
-  const auto also = [&](Tx &tx) -> Result<void> {
-    if (!echo.empty())
-      if (auto put = tx.put_meta(echo, "yes"); !put) return put;
-    return tx.quota_end(slot, ended);
-  };
-  const std::string action_id = row.action_id.str();
-  Result<void> written = co_await book_.write(live, std::move(row), Durability::Process, also);
-  if (written) co_return;
-  // The row still says `sending`: the next client on this ledger will look for it.
-  Error error(Status::OutcomeUnknown,
-              "the service has answered, but the answer could not be recorded: " + written.error().message);
-  error.action_id = action_id;
-  live->error = std::move(error);
-  live->given_up = true;
-  live->changed.notify_all();
-}
-
-/// One of this type is pending on the device: ours if it does the same, else the caller has to know.
-loop::Task<void> Submission::conflict(LivePtr live, defender::PostResult result, std::int64_t slot, BootTime ended) {
-  constexpr int kLooks = 3;  // a fresh action may not be listed for a while (mde-api §6)
-  std::vector<MachineAction> found;
-  if (!result.action.id.empty()) found.push_back(result.action);
-  loop::Scope looking(seams_.scheduler, live->row.deadline, &life_);
-  Backoff backoff(milliseconds(1'000), timing_.settle);
-  for (int look = 0; look < kLooks && find_adoptable(*live, found) == nullptr; ++look) {
-    if (look > 0) {
-      Result<void> slept = co_await loop::sleep_until(seams_.scheduler.now() + backoff.next(), looking);
-      if (!slept) break;
-    }
-    defender::ActionFilter filter = same_device_and_type(*live);
-    Result<std::vector<MachineAction>> listed =
-        co_await reader_.actions(*live->tenant, std::move(filter), lane_of(live->row, *live->operation), looking);
-    if (listed) found = std::move(*listed);
-  }
-  if (const MachineAction *action = find_adoptable(*live, found)) {
-    RequestRow row = live->row;
-    observe(row, *action, seams_.scheduler.clock().utc());
-    row.document["adopted"] = !carries_our_mark(row, *action);
-    co_await decide(live, std::move(row), slot, ended);
-    co_return;
-  }
-  const auto open = std::find_if(found.begin(), found.end(), [](const MachineAction &a) { return !a.terminal(); });
-  Error error(
-      Status::ActionInProgress,
-      fmt::format("another {} action is in progress on this device{}; wait for its end or cancel it, then try again",
-                  live->operation->action_type, open == found.end() ? " and could not be listed" : ": " + open->id));
-  error.retryable = true;
-  error.http_status = result.error.http_status;
-  error.service_code = result.error.service_code;
-  error.service_correlation_id = result.error.service_correlation_id;
-  if (open != found.end()) error.action_id = open->id;
-  co_await rejected(live, std::move(error), slot, ended);
-}
-
-loop::Task<void> Submission::rejected(LivePtr live, Error error, std::int64_t slot, BootTime ended) {
-  RequestRow row = live->row;
-  explain(row, error);
-  set_state(row, State::Rejected, seams_.scheduler.clock().utc());
-  live->error = std::move(error);
-  co_await decide(live, std::move(row), slot, ended);
-}
-
-loop::Task<void> Submission::unknown(LivePtr live, Error error, std::int64_t slot, BootTime ended) {
-  RequestRow row = live->row;
-  explain(row, error);
-  row.closed = seams_.scheduler.now();
-  row.boot_id = seams_.scheduler.clock().boot_id();
-  set_state(row, State::Unknown, seams_.scheduler.clock().utc());
-  const BootTime from = row.closed;
-  error.status = Status::OutcomeUnknown;
-  live->error = std::move(error);
-  co_await decide(live, std::move(row), slot, ended);
-  if (!life_.reason() && !live->given_up) start_look(live, from);
-}
-
-/// Ends a request of which no byte has left, so that none ever will: durable before anybody is told. Gives `slot` back.
-loop::Task<void> Submission::not_sent(LivePtr live, Error error, std::int64_t slot) {
-  const UtcTicks now = seams_.scheduler.clock().utc();
-  const BootTime ended = unused_slot_end(seams_.scheduler.now());
-  const bool in_time = seams_.scheduler.now() < live->row.deadline;
-  if (in_time && !is_blocking(live->row) && live->sending.reason() == Status::ShuttingDown) {
-    // Stays queued: whoever opens the ledger next goes on.
-    if (live->row.state == State::Sending) (void)co_await back_to_queue(live, slot, ended);
-    co_return;
-  }
-  RequestRow row = live->row;
-  explain(row, error);
-  set_state(row, in_time ? State::Withdrawn : State::Expired, now);
-  live->error = std::move(error);
-  const std::function<Result<void>(Tx &)> also = [slot, ended](Tx &tx) { return tx.quota_end(slot, ended); };
-  Result<void> written = co_await book_.write(live, std::move(row), Durability::Full, also);
-  if (!written) {
-    seams_.log.write(
-        LogLevel::Error, "a request could not be marked as not sent",
-        {{"request_id", std::string_view(live->row.id.str())}, {"reason", std::string_view(written.error().message)}});
-    live->error = std::move(written.error());
-    live->given_up = true;  // the ledger's next client may still send it, so nobody is told that it was not
-  }
-}
-
-loop::Task<Result<const MachineAction *>> Submission::look_once(LivePtr live, std::vector<MachineAction> &found) {
-  if (live->operation->action_type.empty()) {  // a cancel: the action itself tells
-    std::string id = text_or(live->row.parameters, "action_id");
-    Result<MachineAction> action = co_await reader_.action(*live->tenant, std::move(id), Lane::Normal, life_);
-    if (!action) co_return fail(std::move(action.error()));
-    const bool cancelled = !action->cancellation_requestor.empty() || action->terminal();
-    found.push_back(std::move(*action));
-    co_return cancelled ? &found.front() : nullptr;
-  }
-  defender::ActionFilter filter = same_device_and_type(*live);
-  Result<std::vector<MachineAction>> listed =
-      co_await reader_.actions(*live->tenant, std::move(filter), Lane::Normal, life_);
-  if (!listed) co_return fail(std::move(listed.error()));
-  found = std::move(*listed);
-  const MachineAction *ours = find_ours(*live, found);
-  co_return ours != nullptr ? ours : find_adoptable(*live, found);
-}
-
-/// The sender of a request that is still marked as being sent is gone.
-loop::Task<Result<void>> Submission::mark_unknown(LivePtr live, BootTime closed) {
-  RequestRow row = live->row;
-  row.closed = closed;
-  row.document["error_text"] = "its sender ended before the answer was recorded";
-  set_state(row, State::Unknown, seams_.scheduler.clock().utc());
-  co_return co_await book_.write(live, std::move(row), Durability::Process);
-}
-
-loop::Task<void> Submission::look(LivePtr live, BootTime from) {
-  const Attendance attendance(live);
-  live->given_up = false;
-  if (live->row.state != State::Unknown) {
-    Result<void> marked = co_await mark_unknown(live, from);
-    if (!marked) {
-      live->error = std::move(marked.error());
-      live->given_up = true;
-      co_return;
-    }
-  }
-  Result<void> settled = co_await loop::sleep_until(from + timing_.settle, life_);
-  if (!settled) co_return;
-  Backoff backoff(milliseconds(1'000), milliseconds(60'000));
-  while (true) {
-    std::vector<MachineAction> found;
-    Result<const MachineAction *> ours = co_await look_once(live, found);
-    if (ours && *ours == nullptr) {
-      live->given_up = true;
-      co_return;
-    }
-    if (ours) {
-      RequestRow row = live->row;
-      row.document["error_text"] = nullptr;
-      observe(row, **ours, seams_.scheduler.clock().utc());
-      row.document["adopted"] = !live->operation->action_type.empty() && !carries_our_mark(row, **ours);
-      Result<void> written = co_await book_.write(live, std::move(row), Durability::Process);
-      if (written) {
-        live->error.reset();
-        co_return;
-      }
-    }
-    Result<void> slept = co_await loop::sleep_until(seams_.scheduler.now() + backoff.next(), life_);
-    if (!slept) co_return;
-  }
 }
 
 }  // namespace cordon::response

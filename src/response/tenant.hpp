@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/error.hpp"
@@ -26,13 +27,23 @@ struct Tenant {
   std::map<std::string, ledger::QuotaWindows> quota;  ///< by the catalogue's quota class
   bool one_quota = false;                             ///< "quota_scope":"application": all classes share one budget
 
+  /// The latest time that an answer of the service has shown: certainly past for whatever leaves from now on. Unset
+  /// before the first answer. Compared with the service's own times only (its clocks are not the host's).
+  UtcTicks newest_service_time() const { return service_time_; }
+  void note_service_time(std::optional<UtcTicks> date) {
+    if (date && (!service_time_.is_set() || *date > service_time_)) service_time_ = *date;
+  }
+
   /// The name of a class's budget in the ledger: limits count per application and tenant (mde-api §9).
   std::string quota_key(const std::string &quota_class) const {
     return tenant_id + "/" + client_id + "/" + (one_quota ? "*" : quota_class);
   }
+
+ private:
+  UtcTicks service_time_;
 };
 
-/// Finds a tenant by its name in the config; nullptr when it is not known (any more). [loop]
+/// Finds a tenant by its name in the config; nullptr when it is not known (any more). [any-thread]
 using TenantNamed = std::function<std::shared_ptr<Tenant>(const std::string &name)>;
 
 }  // namespace cordon::response

@@ -1,6 +1,7 @@
 #include "response/tracker.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace cordon::response {
 namespace {
@@ -8,45 +9,99 @@ namespace {
 using defender::MachineAction;
 using ledger::Durability;
 using ledger::RequestRow;
-using ledger::State;
 using ledger::Tx;
 
 /// A change may be listed late (mde-api §6: up to about 30 s), so every look reaches back behind the newest one seen.
 constexpr auto kOverlap = std::chrono::seconds(60);
 constexpr std::size_t kRowsPerRead = 500;
+constexpr std::size_t kActionsPerWrite = 200;
+/// So many looks by update, then one at all that is open.
+constexpr int kLooksBetweenSweeps = 40;
+/// So many actions are followed at the configured interval; at four times as many and more it is four times as long.
+constexpr std::int64_t kInFlightAtFullPace = 250;
+constexpr std::int64_t kLongestPace = 4;
 
-ledger::RequestQuery in_flight_of(const std::string &tenant) {
-  ledger::RequestQuery query;
-  query.tenant = tenant;
-  query.states = {State::Pending, State::InProgress};
-  query.limit = kRowsPerRead;
-  return query;
+/// An end that another one may have overtaken: the device can have finished before the cancel or the time-out reached
+/// it (mde-api §7).
+bool may_be_overtaken(const MachineAction &action) {
+  return action.status == defender::ActionStatus::Cancelled || action.status == defender::ActionStatus::TimeOut;
 }
 
 }  // namespace
 
+/// Whether this client asks the service for a tenant now.
+struct Tracker::Turn {
+  Turn(std::int64_t in_flight_, ledger::Lease lease_) : in_flight(in_flight_), lease(lease_) {}
+  std::int64_t in_flight;
+  ledger::Lease lease;
+};
+
+milliseconds track_interval(const Timing &timing, std::int64_t in_flight) {
+  const std::int64_t share = std::clamp(in_flight, kInFlightAtFullPace, kInFlightAtFullPace * kLongestPace);
+  return milliseconds(timing.track_interval.count() * share / kInFlightAtFullPace);
+}
+
 void Tracker::follow(const std::string &tenant) {
   Watch &watch = watches_[tenant];
+  watch.wanted = true;
   if (watch.running) return;
   watch.running = true;
   seams_.scheduler.spawn(run(tenant));
 }
 
+/// The lease lasts two intervals: who misses two heartbeats has stopped, and another one goes on.
+loop::Task<Result<Tracker::Turn>> Tracker::take_turn(const std::string &name) {
+  const BootTime now = seams_.scheduler.now();
+  const auto take = [this, &name, now](Tx &tx) -> Result<Turn> {
+    Result<std::int64_t> in_flight = tx.in_flight(name);
+    if (!in_flight) return fail(std::move(in_flight.error()));
+    if (*in_flight == 0) return Turn(0, ledger::Lease(false, now));
+    const BootTime until = now + 2 * track_interval(timing_, *in_flight) + milliseconds(1'000);
+    Result<ledger::Lease> lease = tx.take_lease("poll/" + name, now, until);
+    if (!lease) return fail(std::move(lease.error()));
+    return Turn(*in_flight, *lease);
+  };
+  co_return co_await seams_.ledger.run(Durability::Process, take);
+}
+
+/// Until somebody else's lease is over, or its holder has gone, which is news.
+loop::Task<Result<void>> Tracker::wait_for_turn(BootTime until) {
+  loop::Event &news = book_.news();
+  const loop::Timer over(seams_.scheduler, until, [&news] { news.notify_all(); });
+  co_return co_await news.wait(life_);
+}
+
 loop::Task<void> Tracker::run(std::string name) {
   Watch &watch = watches_[name];
-  Backoff backoff(timing_.track_interval, std::max(timing_.track_interval, milliseconds(300'000)));
-  milliseconds wait = timing_.track_interval;
-  while (book_.in_flight(name) > 0) {
-    Result<void> slept = co_await loop::sleep_until(seams_.scheduler.now() + wait, life_);
+  const milliseconds longest = std::max(timing_.track_interval, milliseconds(300'000));
+  Backoff backoff(timing_.track_interval, longest);
+  bool was_holder = false;
+  BootTime next = seams_.scheduler.now() + timing_.track_interval;
+  while (!life_.reason()) {
+    watch.wanted = false;
+    Result<Turn> turn = co_await take_turn(name);
+    if (turn && turn->in_flight == 0 && !watch.wanted) break;
+    if (turn && turn->in_flight == 0) continue;  // more came while it was counted
+    if (turn && !turn->lease.held) {
+      was_holder = false;
+      Result<void> waited = co_await wait_for_turn(turn->lease.until);
+      if (!waited) break;
+      next = seams_.scheduler.now();
+      continue;
+    }
+    if (!was_holder) watch.high_water = UtcTicks();  // what others have seen meanwhile is not known here
+    was_holder = turn.has_value();
+    Result<void> slept = co_await loop::sleep_until(next, life_);
     if (!slept) break;
     const std::shared_ptr<Tenant> tenant = tenant_named_(name);  // anew each time: a reload may have changed it
     if (tenant == nullptr) break;
-    Result<void> looked = co_await look(*tenant, watch);
+    Result<void> looked = turn ? Result<void>() : Result<void>(fail(turn.error()));
+    if (looked) looked = co_await look(tenant, watch);
     if (looked) {
-      wait = timing_.track_interval;
-      backoff = Backoff(timing_.track_interval, std::max(timing_.track_interval, milliseconds(300'000)));
+      next = seams_.scheduler.now() + track_interval(timing_, turn->in_flight);
+      backoff = Backoff(timing_.track_interval, longest);
     } else {
-      wait = backoff.next();
+      next = seams_.scheduler.now() + backoff.next();
       seams_.log.write(LogLevel::Warning, "actions could not be followed; trying again",
                        {{"tenant", std::string_view(name)}, {"reason", std::string_view(looked.error().message)}});
     }
@@ -54,27 +109,30 @@ loop::Task<void> Tracker::run(std::string name) {
   watch.running = false;
 }
 
-loop::Task<Result<void>> Tracker::look(const Tenant &tenant, Watch &watch) {
+loop::Task<Result<void>> Tracker::look(std::shared_ptr<Tenant> tenant, Watch &watch) {
   if (!watch.by_id && !watch.high_water.is_set()) {
-    Result<UtcTicks> oldest = co_await oldest_in_flight(tenant);
+    Result<UtcTicks> oldest = co_await oldest_in_flight(tenant->name);
     if (!oldest) co_return fail(std::move(oldest.error()));
     watch.high_water = *oldest;
   }
-  if (!watch.by_id && watch.high_water.is_set()) {
-    Result<void> looked = co_await look_by_update(tenant, watch);
-    if (looked || looked.error().http_status != 400) co_return looked;
+  if (watch.by_id || !watch.high_water.is_set()) co_return co_await look_by_id(*tenant);
+  Result<void> looked = co_await look_by_update(*tenant, watch);
+  if (!looked && looked.error().http_status == 400) {
     watch.by_id = true;
+    co_return co_await look_by_id(*tenant);
   }
-  co_return co_await look_by_id(tenant);
+  if (!looked || ++watch.looks < kLooksBetweenSweeps) co_return looked;
+  watch.looks = 0;
+  co_return co_await look_for_missed(*tenant);
 }
 
 /// When the oldest of the actions in flight was made: none of them has changed before. Requests are listed in the order
 /// in which they were recorded, which is not that in which they were sent.
-loop::Task<Result<UtcTicks>> Tracker::oldest_in_flight(const Tenant &tenant) {
-  ledger::RequestQuery query = in_flight_of(tenant.name);
+loop::Task<Result<UtcTicks>> Tracker::oldest_in_flight(const std::string &tenant) {
   UtcTicks oldest;
+  RequestId after;
   while (true) {
-    const auto read = [query](Tx &tx) { return tx.requests(query); };
+    const auto read = [&tenant, &after](Tx &tx) { return tx.in_flight_rows(tenant, after, kRowsPerRead); };
     Result<std::vector<RequestRow>> rows = co_await seams_.ledger.run(Durability::Read, read);
     if (!rows) co_return fail(std::move(rows.error()));
     for (const RequestRow &row : *rows) {
@@ -82,45 +140,110 @@ loop::Task<Result<UtcTicks>> Tracker::oldest_in_flight(const Tenant &tenant) {
       if (made && (!oldest.is_set() || *made < oldest)) oldest = *made;
     }
     if (rows->size() < kRowsPerRead) co_return oldest;
-    query.after = rows->back().id;
+    after = rows->back().id;
   }
 }
 
-loop::Task<Result<void>> Tracker::look_by_update(const Tenant &tenant, Watch &watch) {
+loop::Task<Result<void>> Tracker::look_by_update(Tenant &tenant, Watch &watch) {
   defender::ActionFilter filter;
   filter.updated_since = watch.high_water - kOverlap;
   filter.ascending_by_update = true;
   Result<std::vector<MachineAction>> changed = co_await reader_.actions(tenant, std::move(filter), Lane::Poll, life_);
   if (!changed) co_return fail(std::move(changed.error()));
-  for (const MachineAction &action : *changed) {
-    Result<void> written = co_await book_.write_observation(tenant, action);
-    if (!written) co_return written;
-    watch.high_water = std::max(watch.high_water, action.updated_at);
+  UtcTicks newest = watch.high_water;
+  for (const MachineAction &action : *changed) newest = std::max(newest, action.updated_at);
+  Result<void> recorded = co_await record(tenant, std::move(*changed));
+  if (recorded) watch.high_water = newest;
+  co_return recorded;
+}
+
+/// Lists what is open at the service; what is in flight here and not open there has ended without our seeing it.
+loop::Task<Result<void>> Tracker::look_for_missed(Tenant &tenant) {
+  defender::ActionFilter filter;
+  filter.statuses = {"Pending", "InProgress"};
+  Result<std::vector<MachineAction>> open = co_await reader_.actions(tenant, std::move(filter), Lane::Poll, life_);
+  if (!open) co_return fail(std::move(open.error()));
+  std::set<std::string> ids;
+  for (const MachineAction &action : *open) ids.insert(action.id);
+  std::vector<std::string> missed;
+  RequestId after;
+  while (true) {
+    const auto read = [&tenant, &after](Tx &tx) { return tx.in_flight_rows(tenant.name, after, kRowsPerRead); };
+    Result<std::vector<RequestRow>> rows = co_await seams_.ledger.run(Durability::Read, read);
+    if (!rows) co_return fail(std::move(rows.error()));
+    for (const RequestRow &row : *rows)
+      if (!ids.contains(row.action_id.str())) missed.push_back(row.action_id.str());
+    if (rows->size() < kRowsPerRead) break;
+    after = rows->back().id;
+  }
+  co_return co_await ask_by_id(tenant, std::move(missed));
+}
+
+loop::Task<Result<void>> Tracker::look_by_id(Tenant &tenant) {
+  RequestId after;
+  while (true) {
+    const auto read = [&tenant, &after](Tx &tx) { return tx.in_flight_rows(tenant.name, after, kRowsPerRead); };
+    Result<std::vector<RequestRow>> rows = co_await seams_.ledger.run(Durability::Read, read);
+    if (!rows) co_return fail(std::move(rows.error()));
+    std::vector<std::string> ids;
+    for (const RequestRow &row : *rows) ids.push_back(row.action_id.str());
+    Result<void> asked = co_await ask_by_id(tenant, std::move(ids));
+    if (!asked || rows->size() < kRowsPerRead) co_return asked;
+    after = rows->back().id;
+  }
+}
+
+loop::Task<Result<void>> Tracker::ask_by_id(Tenant &tenant, std::vector<std::string> ids) {
+  for (std::size_t from = 0; from < ids.size(); from += defender::ActionFilter::kMaxIdsPerQuery) {
+    defender::ActionFilter filter;
+    const std::size_t to = std::min(ids.size(), from + defender::ActionFilter::kMaxIdsPerQuery);
+    filter.action_ids.assign(ids.begin() + static_cast<std::ptrdiff_t>(from),
+                             ids.begin() + static_cast<std::ptrdiff_t>(to));
+    Result<std::vector<MachineAction>> listed = co_await reader_.actions(tenant, std::move(filter), Lane::Poll, life_);
+    if (!listed) co_return fail(std::move(listed.error()));
+    Result<void> recorded = co_await record(tenant, std::move(*listed));
+    if (!recorded) co_return recorded;
   }
   co_return Result<void>();
 }
 
-loop::Task<Result<void>> Tracker::look_by_id(const Tenant &tenant) {
-  ledger::RequestQuery query = in_flight_of(tenant.name);
-  while (true) {
-    const auto read = [query](Tx &tx) { return tx.requests(query); };
-    Result<std::vector<RequestRow>> rows = co_await seams_.ledger.run(Durability::Read, read);
-    if (!rows) co_return fail(std::move(rows.error()));
-    for (std::size_t from = 0; from < rows->size(); from += defender::ActionFilter::kMaxIdsPerQuery) {
-      defender::ActionFilter filter;
-      const std::size_t to = std::min(rows->size(), from + defender::ActionFilter::kMaxIdsPerQuery);
-      for (std::size_t i = from; i < to; ++i) filter.action_ids.push_back((*rows)[i].action_id.str());
-      Result<std::vector<MachineAction>> listed =
-          co_await reader_.actions(tenant, std::move(filter), Lane::Poll, life_);
-      if (!listed) co_return fail(std::move(listed.error()));
-      for (const MachineAction &action : *listed) {
-        Result<void> written = co_await book_.write_observation(tenant, action);
-        if (!written) co_return written;
-      }
+/// Writes what was listed, in portions that let others have the ledger in between. An action that seems cancelled or
+/// timed out is read once more by its id before it is called so.
+loop::Task<Result<void>> Tracker::record(Tenant &tenant, std::vector<MachineAction> actions) {
+  std::vector<MachineAction> certain;
+  Result<void> confirmed;
+  for (MachineAction &action : actions) {
+    if (!may_be_overtaken(action)) {
+      certain.push_back(std::move(action));
+      continue;
     }
-    if (rows->size() < kRowsPerRead) co_return Result<void>();
-    query.after = rows->back().id;
+    Result<bool> known = co_await is_news(tenant.name, action);
+    if (!known) co_return fail(std::move(known.error()));
+    if (!*known) continue;
+    Result<MachineAction> again = co_await reader_.action(tenant, action.id, Lane::Poll, life_);
+    if (again)
+      certain.push_back(std::move(*again));
+    else
+      confirmed = fail(std::move(again.error()));  // it stays as it was known, and is listed again
   }
+  for (std::size_t from = 0; from < certain.size(); from += kActionsPerWrite) {
+    const auto begin = certain.begin() + static_cast<std::ptrdiff_t>(from);
+    const auto end = certain.begin() + static_cast<std::ptrdiff_t>(std::min(certain.size(), from + kActionsPerWrite));
+    std::vector<MachineAction> portion(std::make_move_iterator(begin), std::make_move_iterator(end));
+    Result<void> written = co_await book_.write_observations(tenant, std::move(portion));
+    if (!written) co_return written;
+  }
+  co_return confirmed;
+}
+
+/// Some request of ours waits for the end of this action.
+loop::Task<Result<bool>> Tracker::is_news(const std::string &tenant, const MachineAction &action) {
+  const auto read = [&tenant, &action](Tx &tx) -> Result<bool> {
+    Result<std::vector<RequestRow>> rows = tx.by_action_id(tenant, ActionId::trusted(action.id));
+    if (!rows) return fail(std::move(rows.error()));
+    return std::any_of(rows->begin(), rows->end(), [](const RequestRow &row) { return !ledger::is_ended(row.state); });
+  };
+  co_return co_await seams_.ledger.run(Durability::Read, read);
 }
 
 }  // namespace cordon::response

@@ -5,12 +5,15 @@
 #include <string>
 
 #include "response/book.hpp"
+#include "response/reader.hpp"
 
 namespace cordon::response {
 
-/// Learns the end of everything in flight by one list call per tenant and interval, however many actions there are:
-/// whatever changed since the newest change seen so far. Falls back to lists of ids where the service refuses that
-/// filter. A tracked action is a row in the ledger, not a coroutine. [loop]
+/// Learns the end of everything in flight by one list call per tenant and interval, however many actions there are and
+/// whichever client sent them: one client holds the lease and asks the service, the others read the ledger. Each look
+/// lists what has changed since the newest change seen; now and then all that is open is listed, and whatever of ours
+/// is missing there is asked for by id. Where the service refuses a filter, ids are asked for instead. A tracked action
+/// is a row in the ledger, not a coroutine. [loop]
 class Tracker {
  public:
   Tracker(Seams &seams, const Timing &timing, Book &book, Reader &reader, loop::Scope &life, TenantNamed tenant_named)
@@ -29,12 +32,21 @@ class Tracker {
     UtcTicks high_water;  ///< newest update seen, service time; at first, when the oldest action in flight was made
     bool by_id = false;   ///< the service refuses the filter by update
     bool running = false;
+    bool wanted = false;  ///< follow() was called since the last count
+    int looks = 0;        ///< since all that is open was listed
   };
+  struct Turn;
   loop::Task<void> run(std::string name);
-  loop::Task<Result<void>> look(const Tenant &tenant, Watch &watch);
-  loop::Task<Result<UtcTicks>> oldest_in_flight(const Tenant &tenant);
-  loop::Task<Result<void>> look_by_update(const Tenant &tenant, Watch &watch);
-  loop::Task<Result<void>> look_by_id(const Tenant &tenant);
+  loop::Task<Result<Turn>> take_turn(const std::string &name);
+  loop::Task<Result<void>> wait_for_turn(BootTime until);
+  loop::Task<Result<void>> look(std::shared_ptr<Tenant> tenant, Watch &watch);
+  loop::Task<Result<UtcTicks>> oldest_in_flight(const std::string &tenant);
+  loop::Task<Result<void>> look_by_update(Tenant &tenant, Watch &watch);
+  loop::Task<Result<void>> look_by_id(Tenant &tenant);
+  loop::Task<Result<void>> look_for_missed(Tenant &tenant);
+  loop::Task<Result<void>> ask_by_id(Tenant &tenant, std::vector<std::string> ids);
+  loop::Task<Result<bool>> is_news(const std::string &tenant, const defender::MachineAction &action);
+  loop::Task<Result<void>> record(Tenant &tenant, std::vector<defender::MachineAction> actions);
 
   Seams &seams_;
   const Timing &timing_;
@@ -44,5 +56,9 @@ class Tracker {
   TenantNamed tenant_named_;
   std::map<std::string, Watch> watches_;
 };
+
+/// How long to wait between two looks at so many actions: more of them make each look larger, so that the share of
+/// reads in the quota stays small.
+milliseconds track_interval(const Timing &timing, std::int64_t in_flight);
 
 }  // namespace cordon::response

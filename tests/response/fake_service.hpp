@@ -59,11 +59,9 @@ class FakeService final : public http::Transport {
     exchange.sent = true;
     const std::string machine = machine_of(request.url);
     posts.push_back({machine, Json::parse(request.body), scheduler_.now()});
+    targets.push_back(request.url);
     most_at_once_ = std::max(most_at_once_, ++open_[machine]);
-    const Json action = step.status != 201 || !step.applies ? Json()
-                        : request.url.ends_with("/cancel")  ? actions.front()
-                        : request.url.ends_with("/isolate") ? make_action(machine, "Isolate", step)
-                                                            : make_action(machine, "RestrictCodeExecution", step);
+    const Json action = step.status != 201 || !step.applies ? Json() : make_action(machine, type_of(request.url), step);
     const BootTime answered = scheduler_.now() + step.answering;
     Result<void> answering = co_await loop::sleep_until(answered, scope);
     --open_[machine];
@@ -88,8 +86,17 @@ class FakeService final : public http::Transport {
     }
   }
 
+  /// What somebody else did, by hand.
+  void add_foreign(const std::string &machine, const char *type, const std::string &requestor) {
+    posts.push_back({machine, Json{{"Comment", "by hand"}, {"ExternalId", nullptr}}, scheduler_.now()});
+    make_action(machine, type, PostStep());
+    actions.back()["requestor"] = requestor;
+    posts.pop_back();
+  }
+
   std::deque<PostStep> script;
   std::vector<Post> posts;
+  std::vector<std::string> targets;  ///< the POSTs' URLs
   std::vector<Json> actions;
   int reads = 0;
 
@@ -106,7 +113,17 @@ class FakeService final : public http::Transport {
     const std::size_t at = found + 10;
     return url.substr(at, url.find('/', at) - at);
   }
+  static const char *type_of(const std::string &url) {
+    static const std::map<std::string, const char *> types = {{"isolate", "Isolate"},
+                                                              {"unisolate", "Unisolate"},
+                                                              {"restrictCodeExecution", "RestrictCodeExecution"},
+                                                              {"unrestrictCodeExecution", "UnrestrictCodeExecution"},
+                                                              {"runAntiVirusScan", "RunAntiVirusScan"},
+                                                              {"cancel", ""}};
+    return types.at(url.substr(url.rfind('/') + 1));
+  }
   Json make_action(const std::string &machine, const char *type, const PostStep &step) {
+    if (*type == '\0') return actions.front();  // a cancel answers with the action it names
     const Json &body = posts.back().body;
     const std::string now = scheduler_.clock().utc().str();
     std::string id = std::to_string(actions.size() + 1);
@@ -132,6 +149,8 @@ class FakeService final : public http::Transport {
     return time.substr(0, UtcTicks().str().size());
   }
   std::string document_of(const std::string &url) const {
+    for (const Json &action : actions)  // read by its id
+      if (url.ends_with("/machineactions/" + action["id"].get<std::string>())) return action.dump();
     Json rows = Json::array();
     for (const Json &action : actions)
       if ((url.find("machineId") == std::string::npos || url.find(action["machineId"]) != std::string::npos) &&

@@ -115,27 +115,108 @@ TEST_F(Responding, ACancelThatCameTooLateIsNoSuccess) {
   EXPECT_EQ(poll(c.request_id()).status(), "CORDON_ACTION_FAILED");
 }
 
-TEST_F(Responding, AnUndoDoesNotOvertakeWhateverParametersItsForwardActionHad) {
+TEST_F(Responding, AnUndoHasTheForwardActionCancelledAndIsSentWhenThatHasEnded) {
   act(intent(machine(), {}, "isolate"));
   run_for(seconds(1));
-  Caller &undo = act(intent(machine(), {}, "unisolate"));
+  Caller &undo = act(intent(machine(), {}, "unisolate"), minutes(5));
+  run_for(seconds(1));
+  ASSERT_EQ(service().posts.size(), 2u);
+  EXPECT_TRUE(service().targets[1].ends_with("/cancel")) << service().targets[1];
+  run_for(seconds(30));
+  EXPECT_EQ(undo.status(), "waiting") << "it never runs ahead";
+  EXPECT_EQ(service().posts.size(), 2u) << "one cancel is enough";
+  service().finish_all("Cancelled");
+  run_for(seconds(30));
+  ASSERT_EQ(service().posts.size(), 3u);
+  EXPECT_TRUE(service().targets[2].ends_with("/unisolate"));
+  EXPECT_EQ(undo.status(), "CORDON_PENDING");
+}
+
+TEST_F(Responding, AnUndoWithdrawsAForwardActionThatWasNotSent) {
+  next().connecting = minutes(10);
+  Caller &other = act(intent(machine(), {}, "run_antivirus_scan"), minutes(20));  // keeps the device's line
+  run_for(seconds(1));
+  Caller &forward = act(intent(machine()), minutes(10));
+  run_for(seconds(1));
+  Caller &undo = act(intent(machine(), {}, "unrestrict_code_execution"), minutes(20));
+  run_for(seconds(1));
+  EXPECT_EQ(other.status(), "waiting");
+  run_for(minutes(11));
+  EXPECT_EQ(forward.status(), "CORDON_NOT_SENT");
+  EXPECT_EQ(undo.status(), "CORDON_PENDING");
+  EXPECT_TRUE(service().targets.back().ends_with("/unrestrictCodeExecution"));
+  EXPECT_EQ(service().posts.size(), 2u) << "the scan and the undo";
+}
+
+TEST_F(Responding, AForwardActionDoesNotOvertakeAnUndo) {
+  act(intent(machine(), {}, "unrestrict_code_execution"));
+  run_for(seconds(1));
+  Caller &forward = act(intent(machine()));
   run();
-  EXPECT_EQ(undo.status(), "CORDON_E_ACTION_IN_PROGRESS");
+  EXPECT_EQ(forward.status(), "CORDON_E_ACTION_IN_PROGRESS");
+  EXPECT_NE(forward.message().find("force_new"), std::string::npos) << forward.message();
   EXPECT_EQ(service().posts.size(), 1u);
 }
 
-TEST_F(Responding, AnUndoOfAnUnknownOutcomeIsPossibleWhenItIsForced) {
+TEST_F(Responding, AnUndoWaitsForAnUnknownOutcomeUnlessItIsForced) {
   next().answers = false;
   service().script.back().applies = false;
   act(intent(machine()));
-  run_for(minutes(1));
-  Caller &undo = act(intent(machine(), {}, "unrestrict_code_execution"));
-  run();
-  EXPECT_EQ(undo.status(), "CORDON_E_ACTION_IN_PROGRESS");
-  EXPECT_NE(undo.message().find("force_new"), std::string::npos);
+  run_for(seconds(50));
+  Caller &undo = act(intent(machine(), {}, "unrestrict_code_execution"), seconds(30));
+  run_for(seconds(31));
+  EXPECT_EQ(undo.status(), "CORDON_E_DEADLINE");
+  EXPECT_EQ(service().posts.size(), 1u);
   act(intent(machine(), {{"force_new", true}}, "unrestrict_code_execution"));
   run();
   EXPECT_EQ(service().posts.size(), 2u);
+}
+
+TEST_F(Responding, WhatSomebodyElseContainedIsNotReversedUnlessToldSo) {
+  service().add_foreign(machine(), "RestrictCodeExecution", "analyst@contoso.example");
+  next().status = 400;
+  service().script.back().code = "ActiveRequestAlreadyExists";
+  Caller &c = act(intent(machine()));
+  run_for(seconds(1));
+  ASSERT_EQ(c.state(), "pending");
+  Caller &undo = act_and_run(intent(machine(), {}, "unrestrict_code_execution"));
+  EXPECT_EQ(undo.status(), "CORDON_E_REFUSED_BY_POLICY");
+  EXPECT_NE(undo.message().find("analyst@contoso.example"), std::string::npos) << undo.message();
+  act_and_run(intent(machine(), {{"force_new", true}}, "unrestrict_code_execution"));
+  EXPECT_EQ(service().posts.size(), 2u);
+}
+
+TEST_F(Responding, WhileSendingIsHaltedNothingIsSentAndTrackingGoesOn) {
+  Caller &before = act(intent(machine('b')));
+  run();
+  halt("contoso", "wrong devices");
+  const std::string id_before = before.request_id();
+  Caller &c = act(intent(machine()));
+  run();
+  EXPECT_EQ(c.status(), "CORDON_E_HALTED");
+  EXPECT_NE(c.message().find("wrong devices"), std::string::npos) << c.message();
+  service().finish_all("Succeeded");
+  run_for(seconds(20));
+  Caller &polled = poll(id_before);
+  EXPECT_EQ(polled.state(), "succeeded") << id_before << polled.status() << polled.message();
+  EXPECT_EQ(service().posts.size(), 1u);
+  resume("contoso");
+  EXPECT_EQ(act_and_run(intent(machine())).status(), "CORDON_PENDING");
+}
+
+TEST_F(Responding, WhatWasQueuedBeforeAHaltIsSentWhenItIsLifted) {
+  windows = {{1, seconds(60)}};
+  begin_process();
+  act(intent(machine('b')));
+  run();
+  const std::string id = submit(intent(machine())).request_id();
+  halt("*", "all of it");
+  run_for(minutes(3));
+  EXPECT_EQ(state_of(id), "queued");
+  EXPECT_EQ(service().posts.size(), 1u);
+  resume("*");
+  run_for(seconds(5));
+  EXPECT_EQ(state_of(id), "pending");
 }
 
 TEST_F(Responding, AShutdownKeepsWhatWasSubmittedAndTheNextClientSendsIt) {

@@ -10,6 +10,7 @@
 
 #include "fake_service.hpp"
 #include "ledger/sqlite_store.hpp"
+#include "response/halt.hpp"
 #include "response/responder.hpp"
 #include "support/fake_clock.hpp"
 
@@ -98,6 +99,9 @@ struct Process {
                                               std::make_unique<InlineExecutor>(disk), clock, random);
     ledger->attach(scheduler);
     if (!ledger->use_key(Secret(std::string(32, 'k')), "vault-1")) throw std::runtime_error("no key");
+    const auto imported = ledger->run_blocking(ledger::Durability::Process,
+                                               [](ledger::Tx &tx) { return tx.put_meta("imported/contoso", "yes"); });
+    if (!imported) throw std::runtime_error(imported.error().message);
     tenant = std::make_shared<response::Tenant>();
     tenant->name = "contoso";
     tenant->tenant_id = "t";
@@ -163,6 +167,7 @@ class ResponseTest : public ::testing::Test {
                           const char *operation = "restrict_code_execution") const {
     const defender::Operation &known = *defender::Catalogue::instance().find(operation);
     Json request = {{"machine_id", device}, {"comment", "test"}};
+    if (known.name == "run_antivirus_scan") request["scan_type"] = "Quick";
     if (!options.empty()) request["options"] = std::move(options);
     auto made = response::Intent::make(known, known.check(request).value(), process->tenant);
     return std::move(made.value());
@@ -175,6 +180,25 @@ class ResponseTest : public ::testing::Test {
     Caller &c = caller(patience);
     process->scheduler.spawn(act_for(responder(), std::move(wish), c));
     return c;
+  }
+  Caller &act_and_run(response::Intent wish) {
+    Caller &c = act(std::move(wish));
+    run();
+    return c;
+  }
+  void halt(const std::string &scope, const std::string &reason) {
+    response::Halt halt;
+    halt.scope = scope;
+    halt.reason = reason;
+    halt.since = clock.utc();
+    const auto put = process->ledger->run_blocking(ledger::Durability::Full,
+                                                   [&](ledger::Tx &tx) { return response::put_halt(tx, halt); });
+    ASSERT_TRUE(put);
+  }
+  void resume(const std::string &scope) {
+    const auto lifted = process->ledger->run_blocking(
+        ledger::Durability::Full, [&](ledger::Tx &tx) { return response::lift_halt(tx, scope, "", "", clock.utc()); });
+    ASSERT_TRUE(lifted);
   }
   Caller &submit(response::Intent wish) {
     Caller &c = caller(std::nullopt);

@@ -125,7 +125,7 @@ TEST_F(Submitting, ALostAnswerOfAServiceThatEchoesNothingIsAdopted) {
   EXPECT_EQ((**c.got).document["adopted"], true) << "whose it is can't be told";
 }
 
-TEST_F(Submitting, APostThatIsNotFoundStaysUnknownAndIsNotSentAgain) {
+TEST_F(Submitting, APostThatIsNotFoundStaysUnknownWhileTheServiceWasNeverSeenToShowMarks) {
   next().answers = false;
   service().script.back().applies = false;
   Caller &c = act(intent(machine()), minutes(10));
@@ -134,6 +134,47 @@ TEST_F(Submitting, APostThatIsNotFoundStaysUnknownAndIsNotSentAgain) {
   EXPECT_NE(c.message().find("force_new"), std::string::npos) << c.message();
   EXPECT_EQ(poll(c.request_id()).status(), "CORDON_E_OUTCOME_UNKNOWN");
   EXPECT_EQ(service().posts.size(), 1u);
+}
+
+TEST_F(Submitting, APostThatTwoLooksDoNotShowIsSentAgainOnce) {
+  act(intent(machine('b')));  // shows that the service echoes
+  run();
+  next().answers = false;
+  service().script.back().applies = false;
+  Caller &c = act(intent(machine()), minutes(10));
+  run_for(seconds(34));
+  EXPECT_EQ(service().posts.size(), 2u) << "not before what was taken would show";
+  run_for(seconds(10));
+  EXPECT_EQ(service().posts.size(), 3u);
+  EXPECT_EQ(c.status(), "CORDON_PENDING");
+  EXPECT_EQ(service().posts[1].body["ExternalId"], service().posts[2].body["ExternalId"]);
+}
+
+TEST_F(Submitting, ALostPostWhoseTimeHasPassedExpires) {
+  act(intent(machine('b')));
+  run();
+  next().answers = false;
+  service().script.back().applies = false;
+  Caller &c = act(intent(machine()), seconds(20));
+  run_for(seconds(21));
+  EXPECT_EQ(c.status(), "CORDON_E_OUTCOME_UNKNOWN");
+  run_for(minutes(2));
+  EXPECT_EQ(state_of(c.request_id()), "expired");
+  EXPECT_EQ(service().posts.size(), 2u);
+}
+
+TEST_F(Submitting, ALostPostIsNotSentAgainWhenSomebodyElseDidTheSame) {
+  act(intent(machine('b')));
+  run();
+  next().answers = false;
+  service().script.back().applies = false;
+  Caller &c = act(intent(machine()), minutes(10));
+  run_for(seconds(20));
+  service().add_foreign(machine(), "RestrictCodeExecution", "analyst@contoso.example");
+  run_for(seconds(30));
+  EXPECT_EQ(c.status(), "CORDON_PENDING");
+  EXPECT_EQ((**c.got).document["adopted"], true);
+  EXPECT_EQ(service().posts.size(), 2u);
 }
 
 TEST_F(Submitting, AnUnknownRequestIsLookedForAgainWhenSomebodyWaitsForIt) {
@@ -148,7 +189,7 @@ TEST_F(Submitting, AnUnknownRequestIsLookedForAgainWhenSomebodyWaitsForIt) {
   const int reads = service().reads;
   Caller &polled = poll(c.request_id(), seconds(20));
   poll(c.request_id(), seconds(10));
-  run_for(seconds(30));
+  run_for(seconds(20));
   EXPECT_EQ(polled.status(), "CORDON_PENDING");
   EXPECT_EQ(state_of(c.request_id()), "pending");
   EXPECT_LE(service().reads, reads + 2) << "one look for both, and the tracker's";
