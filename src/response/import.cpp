@@ -17,6 +17,8 @@ constexpr auto kLookBack = std::chrono::hours(24);
 /// The list call is worth so much of a caller's time; with the ledger as old as its tenants it is made once ever.
 constexpr auto kPatience = std::chrono::seconds(20);
 
+constexpr auto kPause = std::chrono::minutes(1);  // after one that failed
+
 std::string fact_of(const std::string &tenant) {
   return "imported/" + tenant;
 }
@@ -36,7 +38,7 @@ loop::Task<void> Import::ensure(std::shared_ptr<Tenant> tenant, loop::Scope &sco
     Result<void> waited = co_await state->changed.wait(scope);
     if (!waited) co_return;
   }
-  if (state->done) co_return;
+  if (state->done || seams_.scheduler.now() < state->again) co_return;
   struct Running {
     std::shared_ptr<State> state;
     ~Running() {
@@ -46,7 +48,9 @@ loop::Task<void> Import::ensure(std::shared_ptr<Tenant> tenant, loop::Scope &sco
   } const running{state};
   state->running = true;
   Result<void> imported = co_await run(tenant, scope);
-  state->done = imported.has_value();
+  // Without the permission to read there is nothing to import; whatever else may pass.
+  state->done = imported.has_value() || imported.error().status == Status::PermissionDenied;
+  state->again = seams_.scheduler.now() + kPause;
   if (!imported)
     seams_.log.write(
         LogLevel::Warning, "what the service knows of earlier actions could not be read",

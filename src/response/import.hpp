@@ -29,6 +29,7 @@ class Import {
     explicit State(loop::Scheduler &scheduler) : changed(scheduler) {}
     bool done = false;
     bool running = false;
+    BootTime again{};
     loop::Event changed;
   };
   std::map<std::string, std::shared_ptr<State>> states_;

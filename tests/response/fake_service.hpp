@@ -24,10 +24,11 @@ struct PostStep {
   nanoseconds answering = milliseconds(10);
 };
 
-/// The service as the response layer sees it: takes POSTs by a script, lists what was made. On the virtual clock.
+/// The service as the response layer of every process sees it: takes POSTs by a script, lists what was made. On the
+/// virtual clock.
 class FakeService final : public http::Transport {
  public:
-  explicit FakeService(loop::Scheduler &scheduler) : scheduler_(scheduler) {}
+  explicit FakeService(const Clock &clock) : clock_(clock) {}
 
   /// One POST that left.
   struct Post {
@@ -44,13 +45,13 @@ class FakeService final : public http::Transport {
       exchange.response.emplace();
       exchange.response->status = 200;
       exchange.response->body = document_of(request.url);
-      exchange.ended = scheduler_.now();
+      exchange.ended = clock_.now();
       co_return exchange;
     }
     const PostStep step = next_step();
-    const BootTime connected = scheduler_.now() + step.connecting;
+    const BootTime connected = clock_.now() + step.connecting;
     Result<void> connecting = co_await loop::sleep_until(connected, scope);
-    exchange.ended = scheduler_.now();
+    exchange.ended = clock_.now();
     if (!connecting || !step.connects) {
       exchange.error = connecting ? Error(Status::Network, "connection refused").retry() : connecting.error();
       co_return exchange;
@@ -58,14 +59,14 @@ class FakeService final : public http::Transport {
     if (request.sent != nullptr) *request.sent = true;
     exchange.sent = true;
     const std::string machine = machine_of(request.url);
-    posts.push_back({machine, Json::parse(request.body), scheduler_.now()});
+    posts.push_back({machine, Json::parse(request.body), clock_.now()});
     targets.push_back(request.url);
     most_at_once_ = std::max(most_at_once_, ++open_[machine]);
     const Json action = step.status != 201 || !step.applies ? Json() : make_action(machine, type_of(request.url), step);
-    const BootTime answered = scheduler_.now() + step.answering;
+    const BootTime answered = clock_.now() + step.answering;
     Result<void> answering = co_await loop::sleep_until(answered, scope);
     --open_[machine];
-    exchange.ended = scheduler_.now();
+    exchange.ended = clock_.now();
     if (!answering || !step.answers) {
       exchange.error = answering ? Error(Status::Network, "connection lost").retry() : answering.error();
       co_return exchange;
@@ -82,13 +83,13 @@ class FakeService final : public http::Transport {
   void finish_all(const char *status) {
     for (Json &action : actions) {
       action["status"] = status;
-      action["lastUpdateDateTimeUtc"] = scheduler_.clock().utc().str();
+      action["lastUpdateDateTimeUtc"] = clock_.utc().str();
     }
   }
 
   /// What somebody else did, by hand.
   void add_foreign(const std::string &machine, const char *type, const std::string &requestor) {
-    posts.push_back({machine, Json{{"Comment", "by hand"}, {"ExternalId", nullptr}}, scheduler_.now()});
+    posts.push_back({machine, Json{{"Comment", "by hand"}, {"ExternalId", nullptr}}, clock_.now()});
     make_action(machine, type, PostStep());
     actions.back()["requestor"] = requestor;
     posts.pop_back();
@@ -125,7 +126,7 @@ class FakeService final : public http::Transport {
   Json make_action(const std::string &machine, const char *type, const PostStep &step) {
     if (*type == '\0') return actions.front();  // a cancel answers with the action it names
     const Json &body = posts.back().body;
-    const std::string now = scheduler_.clock().utc().str();
+    const std::string now = clock_.utc().str();
     std::string id = std::to_string(actions.size() + 1);
     id = "00000000-0000-4000-8000-" + std::string(12 - id.size(), '0') + id;
     const Json action = {{"id", id},
@@ -159,7 +160,7 @@ class FakeService final : public http::Transport {
     return Json{{"value", rows}}.dump();
   }
 
-  loop::Scheduler &scheduler_;
+  const Clock &clock_;
   std::map<std::string, int> open_;
   int most_at_once_ = 0;
 };

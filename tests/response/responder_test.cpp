@@ -187,8 +187,7 @@ TEST_F(Responding, WhatSomebodyElseContainedIsNotReversedUnlessToldSo) {
 }
 
 TEST_F(Responding, WhileSendingIsHaltedNothingIsSentAndTrackingGoesOn) {
-  Caller &before = act(intent(machine('b')));
-  run();
+  Caller &before = act_and_run(intent(machine('b')));
   halt("contoso", "wrong devices");
   const std::string id_before = before.request_id();
   Caller &c = act(intent(machine()));
@@ -197,8 +196,7 @@ TEST_F(Responding, WhileSendingIsHaltedNothingIsSentAndTrackingGoesOn) {
   EXPECT_NE(c.message().find("wrong devices"), std::string::npos) << c.message();
   service().finish_all("Succeeded");
   run_for(seconds(20));
-  Caller &polled = poll(id_before);
-  EXPECT_EQ(polled.state(), "succeeded") << id_before << polled.status() << polled.message();
+  EXPECT_EQ(state_of(id_before), "succeeded");
   EXPECT_EQ(service().posts.size(), 1u);
   resume("contoso");
   EXPECT_EQ(act_and_run(intent(machine())).status(), "CORDON_PENDING");

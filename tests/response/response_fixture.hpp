@@ -87,8 +87,11 @@ class ReadySource final : public identity::TokenSource {
 
 /// One client's response layer over a real ledger file, as one process has it.
 struct Process {
-  Process(const std::string &state_dir, const Clock &clock, Random &random, ledger::QuotaWindows windows)
-      : scheduler(clock), service(scheduler) {
+  Process(const std::string &state_dir, const Clock &clock, Random &random, ledger::QuotaWindows windows,
+          std::shared_ptr<FakeService> known_service = nullptr)
+      : scheduler(clock),
+        shared_service(known_service ? std::move(known_service) : std::make_shared<FakeService>(clock)),
+        service(*shared_service) {
     auto opened = ledger::StateDir::open(state_dir, random);
     if (!opened) throw std::runtime_error(opened.error().message);
     auto keyring = std::make_unique<ledger::Keyring>();
@@ -125,7 +128,8 @@ struct Process {
   loop::Scheduler scheduler;
   DiskScript disk;
   std::unique_ptr<ledger::Ledger> ledger;
-  FakeService service;
+  std::shared_ptr<FakeService> shared_service;
+  FakeService &service;
   std::shared_ptr<response::Tenant> tenant;
   std::optional<response::Seams> seams;
   std::optional<response::Responder> responder;
@@ -183,7 +187,7 @@ class ResponseTest : public ::testing::Test {
   }
   Caller &act_and_run(response::Intent wish) {
     Caller &c = act(std::move(wish));
-    run();
+    run_for(std::chrono::seconds(1));
     return c;
   }
   void halt(const std::string &scope, const std::string &reason) {
