@@ -66,6 +66,7 @@ class Normaliser:
         self.times = set(rules["times"])
         self.numbers = set(rules["numbers"])
         self.names = rules["names"]
+        self.late = set(rules["late"])
         self.unsent = set(rules["unsent"]["states"])
         self.why = rules["unsent"]["members"]
         self.fixed = fixed  # ids that the scenario itself names
@@ -89,6 +90,8 @@ class Normaliser:
             return {k: self._value(v, k) for k, v in value.items()}
         if isinstance(value, list):
             return [self._value(v, key) for v in value]
+        if key in self.late:
+            return "<late>"
         if value is None or isinstance(value, bool):
             return value
         if key in self.names:
