@@ -4,6 +4,7 @@ package cordon
 import "C"
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -199,29 +200,30 @@ func (t *texts) request(request any, options *C.char) *C.char {
 
 func withOptions(request any, options *C.char) ([]byte, error) {
 	document, err := json.Marshal(request)
-	if err != nil {
-		return nil, err
+	if string(document) == "null" {
+		document = []byte("{}")
 	}
-	if options == nil {
-		if request == nil {
-			return []byte("{}"), nil
+	if err != nil || options == nil {
+		return document, err
+	}
+	added := C.GoString(options)
+	if bytes.HasPrefix(document, []byte("{")) && !bytes.Contains(document, []byte(`"options"`)) {
+		separator := ","
+		if len(document) == len("{}") {
+			separator = ""
 		}
-		return document, nil
+		return append(document[:len(document)-1], separator+`"options":`+added+"}"...), nil
 	}
-	members := map[string]json.RawMessage{}
+	members, merged := map[string]json.RawMessage{}, map[string]json.RawMessage{}
 	if err := json.Unmarshal(document, &members); err != nil {
 		return nil, err
 	}
-	if members == nil { // the request was null
-		members = map[string]json.RawMessage{}
-	}
-	merged := map[string]json.RawMessage{}
 	if given, ok := members["options"]; ok {
 		if err := json.Unmarshal(given, &merged); err != nil {
 			return nil, err
 		}
 	}
-	if err := json.Unmarshal([]byte(C.GoString(options)), &merged); err != nil {
+	if err := json.Unmarshal([]byte(added), &merged); err != nil {
 		return nil, err
 	}
 	if members["options"], err = json.Marshal(merged); err != nil {

@@ -186,6 +186,38 @@ func TestACancelledContextInterruptsACallInTheLibrary(t *testing.T) {
 	}
 }
 
+func TestACallThatIsCancelledBeforeItIsSentNeverIs(t *testing.T) {
+	e := startEmulator(t)
+	// The next slot comes before the call's deadline, or the call would be refused at once.
+	e.set("quota", "1/60s,1000/3600s")
+	client := e.open()
+	if _, err := client.RestrictCodeExecution(patient(t), e.Machines[0], "a test", nil); err != nil {
+		t.Fatal(err)
+	}
+	const id = "5f0c1d2e-3b4a-4968-8776-95a4b3c2d1e0"
+	ctx, cancel := context.WithCancel(patient(t))
+	ended := make(chan error, 1)
+	go func() {
+		_, err := client.RestrictCodeExecution(ctx, e.Machines[1], "a test", &cordon.Options{RequestID: id})
+		ended <- err
+	}()
+	eventually(t, "it waits for the quota", func() bool {
+		known, err := client.KnownAction(id)
+		return err == nil && known.StatusCode() == cordon.StatusPending
+	})
+	cancel()
+	if err := <-ended; !errors.Is(err, cordon.ErrInterrupted) || !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	known, err := client.KnownAction(id)
+	if notSent, ok := known.(*cordon.NotSent); err != nil || !ok || notSent.State != cordon.StateWithdrawn {
+		t.Errorf("%T %v", known, err)
+	}
+	if e.actions() != 1 {
+		t.Error("it was sent")
+	}
+}
+
 func TestAContextThatHasEndedSendsNothing(t *testing.T) {
 	e := startEmulator(t)
 	client := e.open()
@@ -236,6 +268,23 @@ func TestAnUnknownOutcomeIsAnErrorOfItsOwn(t *testing.T) {
 	}
 	if !unknown.OutcomeUnknown || unknown.RequestID == "" || unknown.Retryable {
 		t.Errorf("%+v", unknown)
+	}
+}
+
+func TestARequestIsAnObjectOrNothing(t *testing.T) {
+	e := startEmulator(t)
+	client := e.open()
+	for _, nothing := range []any{nil, map[string]any(nil), struct{}{}} {
+		for _, ctx := range []context.Context{context.Background(), patient(t)} {
+			if err := client.Read(ctx, "health", nothing, nil, nil); err != nil {
+				t.Errorf("%#v: %v", nothing, err)
+			}
+		}
+	}
+	for _, wrong := range []any{"a text", 7, []string{}, map[string]any{"options": 7}, func() {}} {
+		if err := client.Read(patient(t), "health", wrong, nil, nil); !errors.Is(err, cordon.ErrInvalidArgument) {
+			t.Errorf("%#v: %v", wrong, err)
+		}
 	}
 }
 

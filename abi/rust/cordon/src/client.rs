@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::json::Value;
 use crate::native::{Handle, Limit};
-use crate::pump::Pump;
+use crate::pump::{Pump, Waiting};
 use crate::{Error, ErrorCode, Events, Options, Outcome, Result, Running, Scope, Secret, Wait};
 
 /// A client of the library. Any thread may call any method; share it by reference or in an `Arc`. Its drop shuts it
@@ -43,7 +43,7 @@ impl Client {
 
     /// Takes over a changed configuration; calls under way finish under the old one. On an error the old one stays.
     pub fn reload(&self, config: &str) -> Result<()> {
-        self.handle.reload(Some(config))
+        self.handle.reload(config)
     }
 
     /// Refuses new work and takes back blocking calls that have not sent; accepted and submitted requests stay in the
@@ -133,10 +133,11 @@ impl Client {
         Ok(request_id)
     }
 
-    /// Waits for the end of an action that this client's ledger knows, by its request id or action id: see [`Wait`].
+    /// Waits for the end of an action that this client's ledger knows, by its request id or action id: see [`Wait`]. It
+    /// asks the ledger once before it returns.
     pub fn wait(&self, id: &str) -> Wait {
-        match self.with_pump(|pump| pump.wait(id)) {
-            Ok(wait) => wait,
+        match self.waiting() {
+            Ok(waiting) => Wait::new(self.handle, id, waiting),
             Err(error) => Wait::failed(error),
         }
     }
@@ -191,13 +192,13 @@ impl Client {
         self.handle
     }
 
-    /// The pump, started when there is none.
-    pub(crate) fn with_pump<T>(&self, use_it: impl FnOnce(&Pump) -> T) -> Result<T> {
+    /// Those who wait for this client's events. Starts the pump when there is none.
+    pub(crate) fn waiting(&self) -> Result<Arc<Waiting>> {
         let mut pump = self.pump.lock().unwrap_or_else(PoisonError::into_inner);
         if pump.is_none() {
             *pump = Some(Pump::start(self.handle)?);
         }
-        Ok(use_it(pump.as_ref().expect("it was just made")))
+        Ok(pump.as_ref().expect("it was just made").waiting())
     }
 }
 

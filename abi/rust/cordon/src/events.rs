@@ -102,9 +102,9 @@ impl Future for NextEvent<'_, '_> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Event>> {
         // First the waker, then the look, so that no event falls between.
-        let client = self.events.client;
-        if let Err(error) = client.with_pump(|pump| pump.wake_at_next(context.waker())) {
-            return Poll::Ready(Err(error));
+        match self.events.client.waiting() {
+            Ok(waiting) => waiting.wake_at_next(context.waker()),
+            Err(error) => return Poll::Ready(Err(error)),
         }
         match self.events.try_next().transpose() {
             Some(result) => Poll::Ready(result),

@@ -134,9 +134,9 @@ impl Handle {
         self.0 as *mut sys::cordon_client
     }
 
-    pub(crate) fn reload(self, config: Option<&str>) -> Result<()> {
-        let config = config.map(|text| c_text("config", text)).transpose()?;
-        plain(|error| unsafe { sys::cordon_reload(self.raw(), optional(&config), error) })
+    pub(crate) fn reload(self, config: &str) -> Result<()> {
+        let config = c_text("config", config)?;
+        plain(|error| unsafe { sys::cordon_reload(self.raw(), config.as_ptr(), error) })
     }
 
     pub(crate) fn shutdown(self, limit: Limit) -> Result<()> {

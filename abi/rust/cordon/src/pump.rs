@@ -10,7 +10,7 @@ use crate::client::known_action;
 use crate::events::read_event;
 use crate::native::{Handle, Limit};
 use crate::wait::Slot;
-use crate::{Error, ErrorCode, Event, Outcome, Result, Scope, State, Wait};
+use crate::{Error, ErrorCode, Event, Outcome, Result, Scope, State};
 
 /// How long the thread stays in the library at a time; it is woken by events and by the client's end, not by this.
 const ROUND: Duration = Duration::from_secs(3600);
@@ -19,7 +19,6 @@ const LOOKERS: usize = 8;
 
 #[derive(Debug)]
 pub(crate) struct Pump {
-    handle: Handle,
     waiting: Arc<Waiting>,
     thread: JoinHandle<()>,
 }
@@ -36,19 +35,11 @@ impl Pump {
                 let message = format!("no thread for events: {reason}");
                 Error::new(ErrorCode::Internal, message)
             })?;
-        Ok(Pump { handle, waiting, thread })
+        Ok(Pump { waiting, thread })
     }
 
-    pub(crate) fn wait(&self, id: &str) -> Wait {
-        let wait = Wait::new(self.handle, id, Arc::clone(&self.waiting));
-        // It may have ended before the pump began. From here on its events are seen.
-        self.waiting.settle(self.handle, &[id]);
-        wait
-    }
-
-    /// Wakes at the next event.
-    pub(crate) fn wake_at_next(&self, waker: &Waker) {
-        self.waiting.lock().readers.push(waker.clone());
+    pub(crate) fn waiting(&self) -> Arc<Waiting> {
+        Arc::clone(&self.waiting)
     }
 
     /// Waits for the thread, whose client has ended.
@@ -140,6 +131,19 @@ impl Waiting {
         }
     }
 
+    /// Wakes at the next event, and at the end of events.
+    pub(crate) fn wake_at_next(&self, waker: &Waker) {
+        let mut waiters = self.lock();
+        if waiters.over.is_none() {
+            if !waiters.readers.iter().any(|known| known.will_wake(waker)) {
+                waiters.readers.push(waker.clone());
+            }
+            return;
+        }
+        drop(waiters);
+        waker.wake_by_ref();
+    }
+
     fn hand(self: &Arc<Self>, handle: Handle, event: &Event) {
         let readers = std::mem::take(&mut self.lock().readers);
         for waker in readers {
@@ -155,7 +159,7 @@ impl Waiting {
     }
 
     /// Tells those who wait for these ids where the action stands, if that is its end; looks for it if it is unknown.
-    fn settle(self: &Arc<Self>, handle: Handle, ids: &[&str]) {
+    pub(crate) fn settle(self: &Arc<Self>, handle: Handle, ids: &[&str]) {
         for id in ids {
             if !self.lock().slots.contains_key(*id) {
                 continue;

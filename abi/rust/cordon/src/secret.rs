@@ -46,14 +46,21 @@ impl Secret {
     }
 }
 
-impl Drop for Secret {
-    fn drop(&mut self) {
+impl Secret {
+    /// Overwrites the bytes, and what the vector has behind them.
+    fn wipe(&mut self) {
         let start = self.0.as_mut_ptr();
         for offset in 0..self.0.capacity() {
             // Safety: within the vector's own allocation. Volatile: the compiler must not find it useless.
             unsafe { std::ptr::write_volatile(start.add(offset), 0) };
         }
         compiler_fence(Ordering::SeqCst);
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.wipe();
     }
 }
 
@@ -73,6 +80,16 @@ mod tests {
         assert_eq!(secret.trim_line_end().bytes(), b"hunter2");
         assert_eq!(Secret::read_from(&b"0123"[..], 4).unwrap().bytes(), b"0123");
         assert!(Secret::read_from(&b"01234"[..], 4).is_err());
+    }
+
+    #[test]
+    fn it_is_wiped_with_what_was_cut_off() {
+        let mut secret = Secret::new(b"hunter2\n".to_vec()).trim_line_end();
+        secret.wipe();
+        assert_eq!(secret.bytes(), [0; 7]);
+        // Safety: the vector was that long once.
+        unsafe { secret.0.set_len(8) };
+        assert_eq!(secret.bytes(), [0; 8]);
     }
 
     #[test]

@@ -89,6 +89,8 @@ impl Wait {
     pub(crate) fn new(handle: Handle, id: &str, waiting: Arc<Waiting>) -> Wait {
         let slot = Arc::new(Slot::default());
         waiting.enter(id, &slot);
+        // It may have ended before the pump began. From here on its events are seen.
+        waiting.settle(handle, &[id]);
         let place = Place { handle, id: id.to_string(), waiting };
         Wait { slot, place: Some(place) }
     }

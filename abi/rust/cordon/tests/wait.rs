@@ -62,7 +62,7 @@ fn a_wait_is_told_when_the_outcome_stays_unknown() {
     let client = emulator.open();
     emulator.fault("drop_before");
     let id = client.submit(RESTRICT, request(emulator.machine(0)), &Options::default()).unwrap();
-    assert_eq!(client.wait(&id).within(PATIENCE).unwrap_err().code, ErrorCode::OutcomeUnknown);
+    assert_eq!(block_on(client.wait(&id)).unwrap_err().code, ErrorCode::OutcomeUnknown);
 }
 
 #[test]
@@ -91,14 +91,14 @@ fn the_end_of_the_client_ends_waits() {
     let id = client.submit(RESTRICT, request(emulator.cast("offline")), &Options::default()).unwrap();
     let wait = client.wait(&id);
     client.shutdown(Some(Duration::from_secs(1))).unwrap();
-    assert!(is_end(wait.join().unwrap_err().code));
+    assert!(is_end(block_on(wait).unwrap_err().code));
     assert!(is_end(client.wait(&id).join().unwrap_err().code));
     drop(client);
 
     let client = emulator.open();
     let wait = client.wait(&id);
     drop(client);
-    assert!(is_end(wait.join().unwrap_err().code));
+    assert!(is_end(block_on(wait).unwrap_err().code));
 }
 
 /// As an executor does that drops its last task, and the client with it, when that is woken.
