@@ -349,21 +349,35 @@ CORDON_API int32_t cordon_secret_set(cordon_client *client, const char *name, co
 CORDON_API int32_t cordon_secret_remove(cordon_client *client, const char *name, cordon_error **error);
 
 /*
- * The names of the secrets and the key slots, never a value. *status_json receives the document; free with
- * cordon_string_free. Errors: VAULT_CORRUPT, VAULT_PERMISSIONS. [any-thread] [blocking]
+ * The names of the secrets and the key slots, never a value: {file, state, vault_id, generation, slots:[{kind,id}],
+ * secrets:[{name,purpose,created,not_after}], sources, memory_locked, warnings:[{kind,message}], problem}. state:
+ * "absent" (no vault configured), "memory" (secrets live in this process only), "missing" (no file yet), "locked",
+ * "unlocked", "rolled_back" (an older copy was put in the file's place), "unusable" (see problem). Warnings: secrets that
+ * expire within 30 days or have, weak key sources, memory that could not be locked. *status_json receives the document;
+ * free with cordon_string_free. [any-thread] [blocking]
  */
 CORDON_API int32_t cordon_vault_status(cordon_client *client, char **status_json, cordon_error **error);
 
 /*
- * Changes the vault's key slots or rotates its store key.
+ * Changes the vault's key slots or rotates its store key, in one save.
  *
- * options_json  what to do: add, replace or remove a slot, rotate the store key; NULL: rotate
+ * options_json  {"action": …}; NULL: {"action":"rotate"}.
+ *   "add_slot"         a slot for the new secret
+ *   "replace_slot"     the same, and the slot "slot" (default: the only one of that kind) goes: a changed passphrase,
+ *                      cost or key
+ *   "remove_slot"      the slot "slot" goes. Revokes nothing: its holder may know the store key
+ *   "rotate"           a new store key. Slots whose key or passphrase is at hand (key sources, cordon_vault_unlock) stay;
+ *                      the others must be named in "drop_slots":[id]. A new secret becomes one more slot. The ledger
+ *                      follows
+ *   "accept_restored"  an older copy of the file was put in place on purpose: from now on it counts as the newest
+ *   Of the new secret: "kind" ("key" or "passphrase"); of a new passphrase: "passes" (1 to 10, default 3) and
+ *   "memory_kib" (65536 to 1048576, default 262144) of Argon2id.
  * new_secret    the new key or passphrase, borrowed for the call; may be NULL only with len 0
  * len           its number of bytes
- * timeout_ms    deadline of the call
+ * timeout_ms    how long to wait for another writer of the vault
  *
- * Errors: NOT_SUPPORTED (this version does not rekey), VAULT_LOCKED, VAULT_CORRUPT, VAULT_PERMISSIONS, DEADLINE.
- * [any-thread] [blocking]
+ * Errors: INVALID_STATE (no way into the vault would be left; a slot can't be kept; no vault file), NOT_FOUND (slot),
+ * VAULT_LOCKED, VAULT_CORRUPT, VAULT_PERMISSIONS, DEADLINE, LEDGER. [any-thread] [blocking]
  */
 CORDON_API int32_t cordon_vault_rekey(cordon_client *client, const char *options_json, const void *new_secret,
                                       size_t len, int32_t timeout_ms, cordon_error **error);

@@ -43,6 +43,7 @@ struct SecureMemory::Impl {
   std::array<char *, kClasses> fresh{};
   std::array<std::size_t, kClasses> fresh_blocks{};
   std::atomic<bool> locked{true};
+  std::atomic<bool> lock_required{false};
 
   /// Whole pages between guard pages, locked and left out of core dumps.
   char *map(std::size_t bytes) {
@@ -50,7 +51,13 @@ struct SecureMemory::Impl {
     void *p = sodium_malloc(size);
     if (p == nullptr) throw std::bad_alloc();
     // sodium_malloc ignores a failed lock and hides whether it did; locking once more is harmless and tells.
-    if (mlock(p, size) != 0) locked = false;
+    if (mlock(p, size) != 0) {
+      locked = false;
+      if (lock_required) {
+        sodium_free(p);
+        throw std::bad_alloc();
+      }
+    }
 #ifdef MADV_WIPEONFORK
     madvise(p, size, MADV_WIPEONFORK);
 #endif
@@ -108,6 +115,10 @@ SecureMemory::~SecureMemory() {
 
 bool SecureMemory::locked() const noexcept {
   return impl_->locked;
+}
+
+void SecureMemory::require_lock(bool required) noexcept {
+  if (required) impl_->lock_required = true;
 }
 
 void *SecureMemory::do_allocate(std::size_t bytes, std::size_t alignment) {

@@ -106,6 +106,22 @@ void read_secret(SecretBytes &secret, const std::string &path, const std::string
   if (secret.size() == 0) throw Failure("the secret is empty; nothing was stored");
 }
 
+void read_new_passphrase(SecretBytes &passphrase, const std::string &path) {
+  if (path.empty() && isatty(STDIN_FILENO) == 1)
+    ask_new_passphrase(passphrase);
+  else
+    read_secret(passphrase, path, "");
+}
+
+void ask_new_passphrase(SecretBytes &passphrase) {
+  passphrase.ask("New passphrase of the vault: ");
+  SecretBytes again;
+  again.ask("The same again: ");
+  const bool same = again.size() == passphrase.size() &&
+                    std::equal(again.data(), again.data() + again.size(), passphrase.data());
+  if (!same) throw Failure("the two passphrases differ; nothing was changed");
+}
+
 std::string read_text(const std::string &path) {
   const bool standard_input = path == "-";
   const Descriptor file(standard_input ? dup(STDIN_FILENO) : open_to_read(path));
@@ -120,6 +136,26 @@ std::string read_text(const std::string &path) {
   return text;
 }
 
+namespace {
+
+int create(const std::string &path) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0) fail(path, "create");
+  if (fchmod(fd, 0600) != 0) fail(path, "set the mode of");
+  return fd;
+}
+
+}  // namespace
+
+void copy_vault(const std::string &from, const std::string &to) {
+  const Descriptor vault(open_to_read(from));
+  const Descriptor copy(create(to));
+  std::array<char, 65536> piece{};
+  while (const std::size_t count = read_some(vault.get(), piece.data(), piece.size(), from))
+    write_all(copy.get(), piece.data(), count, to);
+  if (fsync(copy.get()) != 0) fail(to, "sync");
+}
+
 void write_new_key(const std::string &path) {
   std::array<unsigned char, 32> key{};
   std::array<char, 64> digits{};
@@ -129,9 +165,7 @@ void write_new_key(const std::string &path) {
     digits[2 * i + 1] = "0123456789abcdef"[key[i] & 15];
   }
   explicit_bzero(key.data(), key.size());
-  const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (file.get() < 0) fail(path, "create");
-  if (fchmod(file.get(), 0600) != 0) fail(path, "set the mode of");
+  const Descriptor file(create(path));
   write_all(file.get(), digits.data(), digits.size(), path);
   explicit_bzero(digits.data(), digits.size());
   if (fsync(file.get()) != 0) fail(path, "sync");

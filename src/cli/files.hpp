@@ -36,10 +36,21 @@ class SecretBytes {
 /// From a file, from standard input when `path` is empty, or by asking when that is a terminal.
 void read_secret(SecretBytes &secret, const std::string &path, const std::string &prompt);
 
+/// Likewise, but a terminal is asked twice.
+void read_new_passphrase(SecretBytes &passphrase, const std::string &path);
+/// Asks twice on the terminal; throws Failure when the answers differ.
+void ask_new_passphrase(SecretBytes &passphrase);
+/// True when SecretBytes::ask can ask.
+bool has_terminal();
+
 /// A file's text, or standard input's for "-"; throws Failure.
 std::string read_text(const std::string &path);
 
 /// Makes a new file with a random vault key: 32 bytes as 64 hex digits, mode 0600. Never overwrites; throws Failure.
 void write_new_key(const std::string &path);
+
+/// Copies a vault's file to a new one of mode 0600, durably. Saves replace the file, so what is read is whole. Throws
+/// Failure.
+void copy_vault(const std::string &from, const std::string &to);
 
 }  // namespace cordon::cli

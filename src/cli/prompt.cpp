@@ -42,6 +42,12 @@ class QuietTerminal {
 
 }  // namespace
 
+bool has_terminal() {
+  const int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
 void SecretBytes::drop_last_character() {
   const auto continues = [this] { return (static_cast<unsigned char>(bytes_[size_]) & 0xc0) == 0x80; };
   if (size_ == 0) return;

@@ -1,5 +1,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/files.hpp"
 #include "cli/report.hpp"
@@ -10,23 +11,65 @@ namespace {
 
 using Json = nlohmann::json;
 
+/// What a secret is stored with.
+struct Note {
+  std::optional<std::string> purpose;
+  std::optional<std::string> not_after;
+
+  void add_to(CLI::App &command) {
+    command.add_option("--purpose", purpose, "what it is for, for people");
+    command.add_option("--not-after", not_after,
+                       "when it ends, e.g. 2027-01-31T00:00:00Z; status and health warn in time; \"\" for no end");
+  }
+  bool given() const { return purpose || not_after; }
+  std::string request(const std::string &name) const {
+    Json json{{"name", name}};
+    if (purpose) json["purpose"] = *purpose;
+    if (not_after) json["not_after"] = not_after->empty() ? Json(nullptr) : Json(*not_after);
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+};
+
+std::int32_t describe(cordon_client *client, const std::string &name, const Note &note, char **out,
+                      cordon_error **error) {
+  return cordon_call(client, "describe_secret", note.request(name).c_str(), -1, out, error);
+}
+
 void add_secret_set(CLI::App &parent, const Globals &globals, int &result) {
   struct Set {
     std::string name;
     std::string file;
+    Note note;
   };
   auto set = std::make_shared<Set>();
   auto *command = parent.add_subcommand(
       "set", "Store a secret, from a file, standard input, or a prompt; a single line loses its line end");
   command->add_option("NAME", set->name, "as the configuration calls it")->required();
   command->add_option("--from-file", set->file, "file that holds it");
+  set->note.add_to(*command);
   command->callback([&globals, &result, set] {
     SecretBytes secret;
     read_secret(secret, set->file, "Secret " + set->name + ": ");
-    result =
-        call_and_report(globals, "secret set " + set->name, [&](cordon_client *client, char **, cordon_error **error) {
-          return cordon_secret_set(client, set->name.c_str(), secret.data(), secret.size(), error);
-        });
+    const auto store = [&](cordon_client *client, char **out, cordon_error **error) {
+      offer_first_passphrase(client);
+      const std::int32_t status = cordon_secret_set(client, set->name.c_str(), secret.data(), secret.size(), error);
+      return status == CORDON_OK && set->note.given() ? describe(client, set->name, set->note, out, error) : status;
+    };
+    result = call_and_report(globals, "secret set " + set->name, store);
+  });
+}
+
+void add_secret_describe(CLI::App &parent, const Globals &globals, int &result) {
+  auto name = std::make_shared<std::string>();
+  auto note = std::make_shared<Note>();
+  auto *command = parent.add_subcommand("describe", "Say what a stored secret is for and when it ends");
+  command->add_option("NAME", *name, "the secret")->required();
+  note->add_to(*command);
+  command->callback([&globals, &result, name, note] {
+    result = call_and_report(globals, "secret describe " + *name,
+                             [&](cordon_client *client, char **out, cordon_error **error) {
+                               return describe(client, *name, *note, out, error);
+                             });
   });
 }
 
@@ -54,21 +97,48 @@ void add_new_key(CLI::App &parent, int &result) {
   });
 }
 
+void add_backup(CLI::App &parent, const Globals &globals, int &result) {
+  auto path = std::make_shared<std::string>();
+  auto *command = parent.add_subcommand(
+      "backup",
+      "Copy the vault's file as it is, encrypted. To restore a copy, put it in the file's place and accept it by "
+      "accept-restored; after rotate, make a new copy: the ledger opens with no older one");
+  command->add_option("FILE", *path, "a path where nothing is yet")->required();
+  command->callback([&globals, &result, path] {
+    result = in_session(globals, [&](cordon_client *client, const Interrupts &) {
+      const Reply status =
+          ask([&](char **out, cordon_error **error) { return cordon_vault_status(client, out, error); });
+      if (status.status < 0) return report(status, "vault backup");
+      const Json document = Json::parse(status.text(), nullptr, false);
+      const auto file = document.is_object() ? document.find("file") : document.end();
+      if (file == document.end() || !file->is_string()) throw Failure("this configuration has no vault file");
+      copy_vault(file->get<std::string>(), *path);
+      tell("vault backup: made " + *path + "; the vault's keys open it, so keep it where they are not");
+      print_json(Json{{"backup", *path}, {"vault_id", document.value("vault_id", Json())}}.dump(
+          -1, ' ', false, Json::error_handler_t::replace));
+      return 0;
+    });
+  });
+}
+
 }  // namespace
 
 void add_vault_commands(CLI::App &app, const Globals &globals, int &result) {
   auto *secret =
       app.add_subcommand("secret", "Secrets of the vault: they go in and never come out")->require_subcommand(1);
   add_secret_set(*secret, globals, result);
+  add_secret_describe(*secret, globals, result);
   add_secret_remove(*secret, globals, result);
 
   auto *vault = app.add_subcommand("vault", "The vault itself")->require_subcommand(1);
-  vault->add_subcommand("status", "Names of the secrets and key slots, never values")->callback([&] {
+  vault->add_subcommand("status", "Names of the secrets, key slots and warnings, never values")->callback([&] {
     result = call_and_report(globals, "vault status", [](cordon_client *client, char **out, cordon_error **error) {
       return cordon_vault_status(client, out, error);
     });
   });
   add_new_key(*vault, result);
+  add_backup(*vault, globals, result);
+  add_rekey_commands(*vault, globals, result);
 }
 
 }  // namespace cordon::cli

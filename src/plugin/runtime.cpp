@@ -40,6 +40,7 @@ Result<std::shared_ptr<Client>> Client::open(std::string_view config_json) {
   const bool recover = config->recover;
   auto runtime = std::make_shared<Runtime>(std::move(*config), std::move(*log), std::move(clock), std::move(random),
                                            std::move(*vault), std::move(*ledger));
+  if (auto compared = runtime->compare_vault_generation(); !compared) return fail(std::move(compared.error()));
   if (auto attached = runtime->attach_ledger_key(); !attached) return fail(std::move(attached.error()));
   if (recover) runtime->start();
   return runtime;
@@ -121,31 +122,6 @@ Result<std::shared_ptr<response::Tenant>> Runtime::tenant_of(const std::string &
   Result<std::string> name = config_.resolve(named);
   if (!name) return fail(std::move(name.error()));
   return tenants_.at(*name);
-}
-
-Result<void> Runtime::attach_ledger_key() {
-  if (!ledger_->has_key()) {
-    if (ledger_key_in_file_) {
-      if (auto used = ledger_->use_key(std::nullopt, "file"); !used) return used;
-    } else if (vault_->durable()) {
-      auto wrapping_key = vault_->derive("ledger key", {});
-      if (!wrapping_key) return fail(std::move(wrapping_key.error()));
-      if (auto used = ledger_->use_key(std::move(*wrapping_key), vault_->vault_id()); !used) return used;
-    } else {
-      return {};
-    }
-    if (const std::string damage = ledger_->damage(); !damage.empty())
-      log_->write(LogLevel::Error, "the journal is damaged", {{"damage", std::string_view(damage)}});
-  }
-  const std::lock_guard lock(mutex_);
-  if (started_ && accepting_) loop_.scheduler().post([this] { loop_.scheduler().spawn(recover()); });
-  return {};
-}
-
-Result<void> Runtime::need_ledger_key() {
-  if (ledger_->has_key()) return {};
-  if (auto fresh = vault_->refresh(); !fresh) return fresh;
-  return attach_ledger_key();
 }
 
 void Runtime::start_locked() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -53,6 +54,9 @@ class Runtime final : public Client {
   Result<void> attach_ledger_key();
   /// The same at the first need: a key file or a vault may have come since. The error says what is missing.
   Result<void> need_ledger_key();
+  /// The ledger remembers the highest generation of each vault; a vault that is behind it is an old copy, which every
+  /// use of it will say from now on.
+  Result<void> compare_vault_generation();
   /// Starts the loop, and recovery when the ledger has its key. Idempotent.
   void start() {
     const std::lock_guard lock(mutex_);
@@ -107,7 +111,10 @@ class Runtime final : public Client {
   Result<std::shared_ptr<response::Tenant>> tenant_of(const std::string &named) const;
   std::shared_ptr<response::Tenant> tenant_named(const std::string &name) const;
   void build_tenants();
-  Result<void> journal_vault_change(const char *change, std::string_view name);
+  Result<void> use_vault_key();
+  Result<void> follow_store_key();
+  Result<Answer> describe_secret(const Json &request);
+  Result<void> journal_vault_change(const std::string &change, std::string_view name);
   void stop_threads();
 
   std::unique_ptr<SystemClock> clock_;
@@ -123,8 +130,9 @@ class Runtime final : public Client {
   EventReader events_;
   response::Seams seams_;
 
-  const bool ledger_key_in_file_;  ///< no vault keeps it
-  mutable std::mutex mutex_;       ///< guards the members up to the next comment
+  const bool ledger_key_in_file_;                    ///< no vault keeps it
+  std::atomic<std::uint64_t> vault_generation_ = 0;  ///< that the ledger is known to remember
+  mutable std::mutex mutex_;                         ///< guards the members up to the next comment
   Config config_;
   std::map<std::string, std::shared_ptr<response::Tenant>> tenants_;
   bool started_ = false;

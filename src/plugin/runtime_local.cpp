@@ -1,4 +1,4 @@
-// The operations of the library itself, events and the vault: nothing here goes to the service.
+// The operations of the library itself and events: nothing here goes to the service.
 
 #include <fmt/format.h>
 
@@ -40,6 +40,7 @@ Result<Answer> Runtime::perform_local(const Prepared &prepared, std::int32_t tim
   const std::string &name = prepared.operation->name;
   const Json &request = prepared.request;
   if (name == "get_request") return poll_action(text_or(request, "request_id"), {}, 0);
+  if (name == "describe_secret") return describe_secret(request);
   Work<Outcome> work;
   if (name == "list_requests") {
     work = [&](loop::Scope &) { return list_requests(request.value("filter", Json::object())); };
@@ -223,52 +224,6 @@ Result<Answer> Runtime::next_event(std::string_view options_json, std::int32_t w
 Result<int> Runtime::event_fd() {
   const Work<int> work = [this](loop::Scope &) -> loop::Task<Result<int>> { co_return events_.descriptor(); };
   return run<int>("", -1, work);
-}
-
-Result<void> Runtime::vault_unlock(std::string_view kind, std::string_view secret) {
-  if (auto unlocked = vault_->unlock(kind, Secret(secret)); !unlocked) return unlocked;
-  return attach_ledger_key();
-}
-
-Result<void> Runtime::secret_set(std::string_view name, std::string_view value) {
-  if (auto set = vault_->set(name, Secret(value)); !set) return set;
-  if (auto attached = attach_ledger_key(); !attached) {
-    attached.error().message = "the secret was stored, but the ledger can't be used: " + attached.error().message;
-    return attached;
-  }
-  return journal_vault_change("secret_set", name);
-}
-
-Result<void> Runtime::secret_remove(std::string_view name) {
-  if (auto removed = vault_->remove(name); !removed) return removed;
-  return journal_vault_change("secret_removed", name);
-}
-
-/// The change has happened; what is missing if this fails is its record, and the caller is told so.
-Result<void> Runtime::journal_vault_change(const char *change, std::string_view name) {
-  if (!ledger_->has_key()) return {};
-  Json body = {{"change", change}, {"name", std::string(name)}, {"generation", vault_->generation()}};
-  const ledger::Record record("vault", RequestId(), "", std::move(body), clock_->utc());
-  const Work<bool> work = [this, &record](loop::Scope &) -> loop::Task<Result<bool>> {
-    const auto append = [&record](Tx &tx) { return tx.append(record); };
-    Result<std::int64_t> appended = co_await ledger_->run(Durability::Full, append);
-    if (!appended) co_return fail(std::move(appended.error()));
-    co_return true;
-  };
-  Result<bool> done = run<bool>("", -1, work);
-  if (done) return {};
-  done.error().message = "the vault was changed, but the journal could not record it: " + done.error().message;
-  return fail(std::move(done.error()));
-}
-
-Result<Answer> Runtime::vault_status() {
-  return Answer(Status::Ok, dump(vault_->status()));
-}
-
-Result<void> Runtime::vault_rekey(std::string_view options_json, std::string_view new_secret, std::int32_t) {
-  Result<Json> options = options_json.data() == nullptr ? Json::object() : parse_json(options_json, "options");
-  if (!options) return fail(std::move(options.error()));
-  return vault_->rekey(*options, Secret(new_secret));
 }
 
 }  // namespace cordon::plugin

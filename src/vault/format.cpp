@@ -134,11 +134,14 @@ Result<Container> parse_container(std::string_view text, std::string_view where)
   }
 
   Container out;
+  std::uint64_t argon2_left = kMaxArgon2Work + 1;
   while (reader.next_starts_with(kSlotMark)) {
     if (out.slots.size() == kMaxSlots) return reader.wrong(fmt::format("more than {} slots follow", kMaxSlots));
     auto slot = read_slot(reader, out.slots);
     if (!slot) return fail(std::move(slot.error()));
     out.slots.push_back(std::move(*slot));
+    argon2_left -= std::min(argon2_left, argon2_work(out.slots.back()));
+    if (argon2_left == 0) return reader.wrong("the passphrase slots so far ask for too much work of Argon2id");
   }
   const auto id_line = reader.line();
   if (out.slots.empty()) return reader.wrong("expected a slot");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -24,7 +25,12 @@ class KeptSecrets {
   bool erase(std::string_view name);
   void clear() { kept_.clear(); }
   std::optional<Secret> get(std::string_view name) const;
+  /// False when there is none of that name.
+  bool set_note(std::string_view name, const SecretNote &note);
+  std::optional<SecretNote> note(std::string_view name) const;
   Json list() const;  ///< `[{name,purpose,created,not_after}]`
+  /// Those that ended, or end within `notice`: `[{kind,name,not_after,message}]`.
+  Json warnings(UtcTicks now, std::chrono::nanoseconds notice) const;
 
  private:
   struct Kept {

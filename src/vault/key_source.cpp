@@ -1,142 +1,183 @@
 #include "vault/key_source.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sodium.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <cstdlib>
+#include <optional>
 
-#include "base/text.hpp"
-#include "vault/crypto.hpp"
-#include "vault/descriptor.hpp"
-#include "vault/own_group.hpp"
+#include "vault/key_file.hpp"
+#include "vault/key_helper.hpp"
 
 namespace cordon::vault {
 namespace {
 
-/// The member that names a kind in the config, and whether this version can take a key from it.
+constexpr const char *kCredentialsDirectory = "CREDENTIALS_DIRECTORY";
+
+bool is_absolute_path(const Json &value) {
+  return value.is_string() && value.get_ref<const std::string &>().starts_with('/') &&
+         value.get_ref<const std::string &>().find('\0') == std::string::npos;
+}
+
+bool is_credential_name(const Json &value) {
+  if (!value.is_string()) return false;
+  const auto &name = value.get_ref<const std::string &>();
+  return !name.empty() && name.size() <= 255 && name != "." && name != ".." && name.find('/') == std::string::npos &&
+         name.find('\0') == std::string::npos;
+}
+
+bool is_variable_name(const Json &value) {
+  if (!value.is_string()) return false;
+  const auto &name = value.get_ref<const std::string &>();
+  return !name.empty() && (name[0] < '0' || name[0] > '9') && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+bool is_command(const Json &value) {
+  constexpr std::size_t kMaxWords = 64;
+  return value.is_array() && !value.empty() && value.size() <= kMaxWords && is_absolute_path(value[0]) &&
+         std::all_of(value.begin(), value.end(), [](const Json &word) {
+           return word.is_string() && word.get_ref<const std::string &>().find('\0') == std::string::npos;
+         });
+}
+
+bool is_true(const Json &value) {
+  return value.is_boolean() && value.get<bool>();
+}
+
+/// The member that names a kind in the config, what it must be, and the further member it may have.
 struct KindName {
   const char *member;
   KeySource::Kind kind;
-  bool offered;
+  bool (*is_right)(const Json &);
+  const char *expected;
+  const char *option;
 };
 constexpr KindName kKinds[] = {
-    {"key_file", KeySource::Kind::KeyFile, true}, {"systemd_credential", KeySource::Kind::SystemdCredential, false},
-    {"exec", KeySource::Kind::Exec, false},       {"environment", KeySource::Kind::Environment, false},
-    {"prompt", KeySource::Kind::Prompt, false},
+    {"key_file", KeySource::Kind::KeyFile, is_absolute_path, "must be an absolute path", "mounted"},
+    {"systemd_credential", KeySource::Kind::SystemdCredential, is_credential_name,
+     "must be the name of a credential, without a slash", ""},
+    {"exec", KeySource::Kind::Exec, is_command, "must be the absolute path of a program and its arguments, as a list",
+     "timeout_ms"},
+    {"environment", KeySource::Kind::Environment, is_variable_name, "must be the name of an environment variable", ""},
+    {"prompt", KeySource::Kind::Prompt, is_true, "must be true, or leave the source out", ""},
 };
 
-constexpr std::size_t kHexKeySize = 2 * kKeySize;
-
-tl::unexpected<Error> refuse(const std::string &where, std::string_view why, std::string_view remedy) {
-  return fail(Status::VaultPermissions, fmt::format("{} {}; {}", where, why, remedy));
+Result<Secret> load_credential(const std::string &name) {
+  const char *directory = secure_getenv(kCredentialsDirectory);
+  if (directory == nullptr || *directory != '/')
+    return fail(Status::VaultLocked,
+                fmt::format("there is no credential {}: {} is not set; start this process by a systemd unit with "
+                            "LoadCredential={}:… or LoadCredentialEncrypted=",
+                            name, kCredentialsDirectory, name));
+  return read_key_file(fmt::format("{}/{}", directory, name), KeyFileRule::SystemdCredential);
 }
 
-Result<void> check_own_file(const struct stat &file, const std::string &where, const std::string &path) {
-  if (file.st_uid != geteuid())
-    return refuse(where, fmt::format("belongs to user {}, not to {} who runs this process", file.st_uid, geteuid()),
-                  "chown it, or use \"mounted\":true for a mounted secret");
-  if ((file.st_mode & 07777) != 0400 && (file.st_mode & 07777) != 0600)
-    return refuse(where, fmt::format("has mode {:04o}; only its owner may read it", file.st_mode & 07777),
-                  fmt::format("run: chmod 0400 {}", path));
-  return {};
-}
-
-Result<void> check_mounted_file(const struct stat &file, const std::string &where) {
-  if (file.st_uid != geteuid() && file.st_uid != 0)
-    return refuse(where, fmt::format("belongs to user {}, neither root nor {}", file.st_uid, geteuid()),
-                  "mount it as root or as the user of this process");
-  if ((file.st_mode & 027) != 0)
-    return refuse(where, fmt::format("has mode {:04o}: others could read or change it", file.st_mode & 07777),
-                  "mount it with mode 0440 or 0400 (Kubernetes: defaultMode and fsGroup)");
-  if ((file.st_mode & 040) != 0 && !in_own_group(file.st_gid))
-    return refuse(where, fmt::format("is readable by group {}, which is none of this process's", file.st_gid),
-                  "mount it with mode 0400, or with a group of this process");
-  return {};
+Result<Secret> load_variable(const std::string &name) {
+  const char *value = secure_getenv(name.c_str());
+  if (value == nullptr || *value == '\0')
+    return fail(Status::VaultLocked, fmt::format("the environment variable {} is not set; put the vault's key into it "
+                                                 "as 64 hexadecimal digits, or better use another source",
+                                                 name));
+  return parse_key(value, fmt::format("the environment variable {}", name));
 }
 
 }  // namespace
 
 Result<KeySource> KeySource::from_json(const Json &source, const std::string &pointer) {
-  const auto wrong = [&](std::string message, const char *member = "") {
-    std::string place = pointer;
-    if (*member != '\0') place += std::string("/") + member;
-    return fail(Error(Status::InvalidArgument, "config at " + place + ": " + message).at(place));
+  const auto wrong = [&](std::string_view message, std::string_view member = "") {
+    const std::string place = member.empty() ? pointer : pointer + "/" + json_pointer_token(member);
+    return fail(Error(Status::InvalidArgument, fmt::format("config at {}: {}", place, message)).at(place));
   };
   if (!source.is_object()) return wrong("a key source is an object such as {\"key_file\":\"/etc/cordon/vault.key\"}");
   const auto named = std::find_if(std::begin(kKinds), std::end(kKinds),
                                   [&](const KindName &kind) { return source.contains(kind.member); });
-  if (named == std::end(kKinds)) return wrong("names no key source; give key_file");
-  if (!named->offered)
-    return fail(Error(Status::NotSupported,
-                      fmt::format("config at {}/{}: this version takes the vault's key from a key_file or from "
-                                  "cordon_vault_unlock only",
-                                  pointer, named->member))
-                    .at(pointer + "/" + named->member));
+  if (named == std::end(kKinds))
+    return wrong("names no key source; give one of key_file, systemd_credential, exec, environment, prompt");
   for (const auto &[member, value] : source.items())
-    if (member != named->member && member != "mounted")
-      return fail(Error(Status::InvalidArgument, fmt::format("config at {}: unknown key {}", pointer, member))
-                      .at(pointer + "/" + json_pointer_token(member)));
-  const Json &path = source[named->member];
-  if (!path.is_string() || !path.get_ref<const std::string &>().starts_with('/') ||
-      path.get_ref<const std::string &>().find('\0') != std::string::npos)
-    return wrong("must be an absolute path", named->member);
-  if (source.contains("mounted") && !source["mounted"].is_boolean()) return wrong("must be true or false", "mounted");
-  return KeySource(bool_or(source, "mounted", false) ? Kind::MountedKeyFile : named->kind, path.get<std::string>());
-}
+    if (member != named->member && member != named->option)
+      return wrong(fmt::format("unknown beside {}; one source has one place for a key", named->member), member);
+  const Json &place = source[named->member];
+  if (!named->is_right(place)) return wrong(named->expected, named->member);
 
-Result<Secret> KeySource::load() const {
-  const bool mounted = kind_ == Kind::MountedKeyFile;
-  const std::string where = fmt::format("the vault's key file {}", path_);
-  const Descriptor file(
-      ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (mounted ? 0 : O_NOFOLLOW)));
-  if (!file) {
-    const int error = errno;
-    if (error == ENOENT || error == ENOTDIR)
-      return fail(Status::VaultLocked,
-                  fmt::format("{} does not exist; make one (umask 077; head -c 32 /dev/urandom > {}) or put the right "
-                              "one there",
-                              where, path_));
-    if (error == ELOOP) return refuse(where, "is a symbolic link", "name the file itself, or use \"mounted\":true");
-    if (error == EACCES || error == EPERM)
-      return refuse(where, fmt::format("can't be read by user {}", geteuid()), "chown it to that user with mode 0400");
-    return fail(Status::VaultLocked, fmt::format("{} can't be opened: {}", where, std::strerror(error)));
+  KeySource out(named->kind, place.is_string() ? place.get<std::string>() : std::string());
+  if (const auto mounted = source.find("mounted"); mounted != source.end()) {
+    if (!mounted->is_boolean()) return wrong("must be true or false", "mounted");
+    if (mounted->get<bool>()) out.kind_ = Kind::MountedKeyFile;
   }
-  struct stat found {};
-  if (fstat(file.get(), &found) != 0 || !S_ISREG(found.st_mode))
-    return refuse(where, "is not a regular file", "put the key into a plain file");
-  if (auto checked = mounted ? check_mounted_file(found, where) : check_own_file(found, where, path_); !checked)
-    return fail(std::move(checked.error()));
-
-  Secret bytes = Secret::zeros(kHexKeySize + 2);  // one more than the longest that is right
-  const auto size = read_up_to(file, bytes.data(), bytes.size());
-  if (!size) return fail(Status::VaultLocked, fmt::format("{} can't be read: {}", where, std::strerror(errno)));
-  bytes.resize(*size);
-  return parse_key(bytes.reveal(), where);
-}
-
-Json KeySource::describe() const {
-  Json out = {{"kind", "key_file"}, {"path", path_}};
-  if (kind_ == Kind::MountedKeyFile) out["mounted"] = true;
+  if (named->kind == Kind::Exec) {
+    out.argv_ = place.get<std::vector<std::string>>();
+    if (const auto limit = source.find("timeout_ms"); limit != source.end()) {
+      if (!limit->is_number_integer() || *limit < 100 || *limit > 60'000)
+        return wrong("must be 100 to 60000 milliseconds", "timeout_ms");
+      out.limit_ = milliseconds(limit->get<std::int64_t>());
+    }
+  }
   return out;
 }
 
-Result<Secret> parse_key(std::string_view bytes, std::string_view where) {
-  if (bytes.size() == kKeySize) return Secret(bytes);
-  if (bytes.size() == kHexKeySize + 1 && bytes.back() == '\n') bytes.remove_suffix(1);
-  Secret key = Secret::zeros(kKeySize);
-  std::size_t size = 0;
-  if (bytes.size() == kHexKeySize &&
-      sodium_hex2bin(key.bytes(), key.size(), bytes.data(), bytes.size(), nullptr, &size, nullptr) == 0 &&
-      size == kKeySize)
-    return key;
-  return fail(
-      Status::VaultWrongKey,
-      fmt::format("{} holds no key: expected 32 raw bytes, or 64 hexadecimal digits and at most a line feed", where));
+std::string KeySource::name() const {
+  switch (kind_) {
+    case Kind::KeyFile:
+    case Kind::MountedKeyFile:
+      return "key file " + path_;
+    case Kind::SystemdCredential:
+      return "systemd credential " + path_;
+    case Kind::Exec:
+      return "key helper " + argv_[0];
+    case Kind::Environment:
+      return "environment variable " + path_;
+    case Kind::Prompt:
+      break;
+  }
+  return "prompt";
+}
+
+Result<Secret> KeySource::load() const {
+  switch (kind_) {
+    case Kind::KeyFile:
+      return read_key_file(path_, KeyFileRule::Own);
+    case Kind::MountedKeyFile:
+      return read_key_file(path_, KeyFileRule::Mounted);
+    case Kind::SystemdCredential:
+      return load_credential(path_);
+    case Kind::Exec:
+      return key_from_helper(argv_, limit_);
+    case Kind::Environment:
+      return load_variable(path_);
+    case Kind::Prompt:
+      break;
+  }
+  return fail(Status::VaultLocked, "only the command line `cordon` asks for a passphrase");
+}
+
+Json KeySource::describe() const {
+  switch (kind_) {
+    case Kind::KeyFile:
+      return {{"kind", "key_file"}, {"path", path_}};
+    case Kind::MountedKeyFile:
+      return {{"kind", "key_file"}, {"path", path_}, {"mounted", true}};
+    case Kind::SystemdCredential:
+      return {{"kind", "systemd_credential"}, {"name", path_}};
+    case Kind::Exec:
+      return {{"kind", "exec"}, {"path", argv_[0]}};
+    case Kind::Environment:
+      return {{"kind", "environment"}, {"name", path_}, {"weak", true}};
+    case Kind::Prompt:
+      break;
+  }
+  return {{"kind", "prompt"}};
+}
+
+std::string KeySource::weakness() const {
+  if (kind_ == Kind::MountedKeyFile) return key_file_weakness(path_, KeyFileRule::Mounted);
+  if (kind_ == Kind::Environment)
+    return fmt::format(
+        "the vault's key lies in the environment variable {}, where every child process and core dump has it; use a "
+        "key file or a credential",
+        path_);
+  return "";
 }
 
 }  // namespace cordon::vault

@@ -13,6 +13,7 @@ namespace cordon::vault {
 
 constexpr std::size_t kMaxSecretSize = 64 * 1024;
 constexpr std::size_t kMaxPurpose = 256;
+constexpr std::size_t kMaxFormerKeys = 16;
 
 /// What a secret is stored with; never secret itself, but encrypted all the same.
 struct SecretNote {
@@ -44,6 +45,16 @@ class Payload {
   /// Stores or replaces; the entry was checked.
   void put(const Entry &entry);
   bool erase(std::string_view name);
+  /// The note of a stored secret; nullopt: there is none of that name.
+  std::optional<SecretNote> note(std::string_view name) const;
+  /// False when there is no secret of that name.
+  bool set_note(std::string_view name, const SecretNote &note);
+
+  /// The export keys (sealed.hpp) of the vault's former store keys, the newest first: what was wrapped with one of them
+  /// elsewhere, a ledger's key, can be wrapped anew after the store key was rotated.
+  std::vector<Secret> former_keys() const;
+  /// Puts one in front; the oldest beyond kMaxFormerKeys goes.
+  void add_former_key(const Secret &key);
 
  private:
   SecureJson root_;

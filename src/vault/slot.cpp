@@ -49,11 +49,13 @@ const char *argon2id_problem(const Words &words) {
   return nullptr;
 }
 
+PassphraseCost cost_of(const Words &words) {
+  return {number_within(words[3], 1, kMaxPasses).value(),
+          number_within(words[4], kMinMemoryKib, kMaxMemoryKib).value()};
+}
+
 Result<Secret> argon2id_key(const Words &words, const Secret &passphrase) {
-  PassphraseCost cost;
-  cost.passes = number_within(words[3], 1, kMaxPasses).value();
-  cost.memory_kib = number_within(words[4], kMinMemoryKib, kMaxMemoryKib).value();
-  return argon2id(passphrase, base64_decode(words[2]).value(), cost);
+  return argon2id(passphrase, base64_decode(words[2]).value(), cost_of(words));
 }
 
 const char *keyfile_problem(const Words &words) {
@@ -97,17 +99,34 @@ const char *slot_body_problem(const Slot &slot) {
   return "expected a wrapped key of 72 bytes";
 }
 
-Result<Secret> open_slots(const Container &container, const Credential &credential, std::string_view where) {
+bool is_known_slot(const Slot &slot) {
+  return find_kind(slot.kind()) != nullptr;
+}
+
+std::uint64_t argon2_work(const Slot &slot) {
+  if (slot.kind() != "argon2id") return 0;
+  const PassphraseCost cost = cost_of(slot.words());
+  return std::uint64_t{cost.passes} * cost.memory_kib;
+}
+
+std::optional<Secret> open_slot(const Container &container, const PreparedSlot &prepared) {
+  for (const Slot &slot : container.slots)
+    if (slot.line == prepared.line)
+      return unseal(prepared.wrapping_key, base64_decode(slot.body_line).value(),
+                    associated_with(container.vault_id, slot.line));
+  return std::nullopt;
+}
+
+Result<OpenedSlot> open_slots(const Container &container, const Credential &credential, std::string_view where) {
   bool tried = false;
   for (const Slot &slot : container.slots) {
     const SlotKind *kind = find_kind(slot.kind());
     if (kind == nullptr || kind->opened_by != credential.kind) continue;
     tried = true;
-    const auto wrapping_key = kind->wrapping_key(slot.words(), credential.secret);
-    if (!wrapping_key) return fail(wrapping_key.error());
-    if (auto store_key = unseal(*wrapping_key, base64_decode(slot.body_line).value(),
-                                associated_with(container.vault_id, slot.line)))
-      return std::move(*store_key);
+    auto wrapping_key = kind->wrapping_key(slot.words(), credential.secret);
+    if (!wrapping_key) return fail(std::move(wrapping_key.error()));
+    PreparedSlot prepared{slot.line, std::move(*wrapping_key)};
+    if (auto store_key = open_slot(container, prepared)) return OpenedSlot{std::move(*store_key), std::move(prepared)};
   }
   const char *const name = credential.kind == Credential::Kind::Key ? "key" : "passphrase";
   if (!tried)

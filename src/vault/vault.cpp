@@ -13,6 +13,8 @@
 namespace cordon::vault {
 namespace {
 
+constexpr std::chrono::hours kExpiryNotice{30 * 24};
+
 tl::unexpected<Error> no_vault() {
   return fail(Status::InvalidState,
               "this client has no vault (\"vault\":null); configure one, or {\"file\":null} to keep secrets in memory");
@@ -29,25 +31,16 @@ Result<void> check_name(std::string_view name) {
   return fail(Status::InvalidArgument, "a secret's name has 1 to 128 of the characters A-Z a-z 0-9 . _ -");
 }
 
-Result<void> check_value(const Secret &value, const SecretNote &note) {
-  if (value.empty() || value.size() > kMaxSecretSize)
-    return fail(Status::InvalidArgument,
-                fmt::format("the secret has {} bytes; it must have 1 to {}", value.size(), kMaxSecretSize));
+Result<void> check_value(const Secret &value) {
+  if (!value.empty() && value.size() <= kMaxSecretSize) return {};
+  return fail(Status::InvalidArgument,
+              fmt::format("the secret has {} bytes; it must have 1 to {}", value.size(), kMaxSecretSize));
+}
+
+Result<void> check_note(const SecretNote &note) {
   if (note.purpose.size() > kMaxPurpose || !is_utf8(note.purpose))
     return fail(Status::InvalidArgument, fmt::format("a secret's purpose has at most {} bytes of UTF-8", kMaxPurpose));
   return {};
-}
-
-Result<Credential> credential_of(std::string_view kind, Secret secret) {
-  if (kind == "passphrase") {
-    if (secret.empty() || secret.size() > kMaxPassphrase)
-      return fail(Status::InvalidArgument, fmt::format("a passphrase has 1 to {} bytes", kMaxPassphrase));
-    return Credential{Credential::Kind::Passphrase, std::move(secret)};
-  }
-  if (kind != "key") return fail(Status::InvalidArgument, "kind must be \"key\" or \"passphrase\"");
-  auto key = parse_key(secret.reveal(), "the argument");
-  if (!key) return fail(Status::InvalidArgument, std::move(key.error().message));
-  return Credential{Credential::Kind::Key, std::move(*key)};
 }
 
 Json slots_json(const std::vector<Slot> &slots) {
@@ -56,9 +49,10 @@ Json slots_json(const std::vector<Slot> &slots) {
   return out;
 }
 
-const char *state_name(const Result<void> &fresh, bool missing) {
+const char *state_name(const Result<void> &fresh, bool missing, bool rolled_back) {
   if (fresh) return "unlocked";
   if (missing) return "missing";
+  if (rolled_back) return "rolled_back";
   return fresh.error().status == Status::VaultLocked ? "locked" : "unusable";
 }
 
@@ -75,13 +69,16 @@ Result<std::unique_ptr<Vault>> Vault::open(Settings settings, Random &random, co
                 "systemd: LimitMEMLOCK) for this process");
   if (state->settings.file) {
     for (const KeySource &source : state->settings.unlock)
-      if (auto key = source.load(); !key && key.error().status == Status::VaultPermissions)
-        return fail(std::move(key.error()));
-    const std::lock_guard guard(state->mutex);
-    if (auto fresh = state->refresh(); !fresh && fresh.error().status != Status::VaultLocked)
-      return fail(std::move(fresh.error()));
+      if (!source.is_slow())
+        if (auto key = source.load(); !key && key.error().status == Status::VaultPermissions)
+          return fail(std::move(key.error()));
   }
-  return std::unique_ptr<Vault>(new Vault(std::move(state)));
+  SecureMemory::instance().require_lock(state->settings.require_mlock);
+  std::unique_ptr<Vault> vault(new Vault(std::move(state)));
+  if (vault->state_->settings.file)
+    if (auto fresh = vault->refresh(); !fresh && fresh.error().status != Status::VaultLocked)
+      return fail(std::move(fresh.error()));
+  return vault;
 }
 
 bool Vault::unlocked() const {
@@ -117,13 +114,11 @@ Result<void> Vault::unlock(std::string_view kind, Secret secret) {
     return s.parse(**content);
   }();
   if (!container) return fail(std::move(container.error()));
-  auto store_key = open_slots(*container, *credential, s.file.path());
-  if (!store_key) return fail(std::move(store_key.error()));
-  auto opened = open_container(std::move(*container), std::move(*store_key), s.file.path());
+  auto slot = open_slots(*container, *credential, s.file.path());
+  if (!slot) return fail(std::move(slot.error()));
+  auto opened = open_container(std::move(*container), std::move(*slot), s.file.path());
   if (!opened) return fail(std::move(opened.error()));
-  const std::lock_guard guard(s.mutex);
-  if (opened->container.generation >= s.generation || opened->container.vault_id != s.vault_id)
-    s.accept(*opened, std::move((*content)->version));
+  s.accept_if_newest(*opened, std::move((*content)->version));
   return {};
 }
 
@@ -131,8 +126,24 @@ Result<void> Vault::refresh() {
   State &s = *state_;
   if (s.settings.absent) return no_vault();
   if (s.in_memory()) return {};
-  const std::lock_guard guard(s.mutex);
-  return s.refresh();
+  Result<Container> container = Container();
+  VaultFile::Version version;
+  {
+    const std::lock_guard guard(s.mutex);
+    auto fresh = s.refresh();
+    const bool more_to_try =
+        std::any_of(s.settings.unlock.begin(), s.settings.unlock.end(), [](const auto &one) { return one.is_slow(); });
+    if (fresh || !more_to_try || fresh.error().status != Status::VaultLocked) return fresh;
+    auto content = s.file.read();
+    if (!content || !*content) return fresh;
+    container = s.parse(**content);
+    version = std::move((*content)->version);
+  }
+  if (!container) return fail(std::move(container.error()));
+  auto opened = s.open_by_sources(std::move(*container), State::Slow::Run);
+  if (!opened) return fail(std::move(opened.error()));
+  s.accept_if_newest(*opened, std::move(version));
+  return {};
 }
 
 Result<Secret> Vault::get(std::string_view name) {
@@ -151,50 +162,65 @@ Result<Secret> Vault::get(std::string_view name) {
   return std::move(*value);
 }
 
-Result<void> Vault::set(std::string_view name, Secret value, const SecretNote &note) {
+Result<void> Vault::set(std::string_view name, Secret value, const std::optional<SecretNote> &note) {
   State &s = *state_;
   if (s.settings.absent) return no_vault();
   if (auto checked = check_name(name); !checked) return checked;
-  if (auto checked = check_value(value, note); !checked) return checked;
-  Payload::Entry entry{std::string(name), note, s.clock.utc(), std::move(value)};
-  if (s.in_memory()) {
-    const std::lock_guard guard(s.mutex);
-    s.kept.put(entry);
-    return {};
-  }
-  const auto lock = s.file.lock();
-  if (!lock) return fail(lock.error());
-  const std::lock_guard guard(s.mutex);
-  return s.update(
-      [&](Payload &payload) -> Result<void> {
-        payload.put(entry);
-        return {};
-      },
-      true);
-}
-
-Result<void> Vault::remove(std::string_view name) {
-  State &s = *state_;
-  if (s.settings.absent) return no_vault();
-  if (auto checked = check_name(name); !checked) return checked;
-  const auto erased = [&](bool found) -> Result<void> {
-    if (!found) return no_such_secret(name);
+  if (auto checked = check_value(value); !checked) return checked;
+  if (auto checked = check_note(note.value_or(SecretNote())); !checked) return checked;
+  Payload::Entry entry{std::string(name), note.value_or(SecretNote()), s.clock.utc(), std::move(value)};
+  const auto put = [&](auto &store) -> Result<void> {
+    if (!note)
+      if (const auto former = store.note(name)) entry.note.purpose = former->purpose;
+    store.put(entry);
     return {};
   };
   if (s.in_memory()) {
     const std::lock_guard guard(s.mutex);
-    return erased(s.kept.erase(name));
+    return put(s.kept);
   }
+  (void)refresh();  // what a helper must open is opened before the locks; what is wrong, update will say
+  const auto first = s.first_slots();
+  if (!first) return fail(first.error());
   const auto lock = s.file.lock();
   if (!lock) return fail(lock.error());
   const std::lock_guard guard(s.mutex);
-  return s.update([&](Payload &payload) { return erased(payload.erase(name)); }, false);
+  return s.update([&](Opened &opened) { return put(opened.payload); }, &*first);
 }
 
-Result<void> Vault::rekey(const Json &, Secret) {
-  return fail(
-      Status::NotSupported,
-      "this version can't change a vault's keys; make a new vault with the new key and store the secrets again");
+template <class F>
+Result<void> Vault::change_secret(std::string_view name, F change) {
+  State &s = *state_;
+  if (s.settings.absent) return no_vault();
+  if (auto checked = check_name(name); !checked) return checked;
+  const auto changed = [&](auto &store) -> Result<void> {
+    if (!change(store)) return no_such_secret(name);
+    return {};
+  };
+  if (s.in_memory()) {
+    const std::lock_guard guard(s.mutex);
+    return changed(s.kept);
+  }
+  (void)refresh();
+  const auto lock = s.file.lock();
+  if (!lock) return fail(lock.error());
+  const std::lock_guard guard(s.mutex);
+  return s.update([&](Opened &opened) { return changed(opened.payload); }, nullptr);
+}
+
+Result<void> Vault::describe(std::string_view name, const NoteChange &change) {
+  if (auto checked = check_note({change.purpose.value_or(""), UtcTicks()}); !checked) return checked;
+  return change_secret(name, [&](auto &store) {
+    auto note = store.note(name);
+    if (!note) return false;
+    if (change.purpose) note->purpose = *change.purpose;
+    if (change.not_after) note->not_after = *change.not_after;
+    return store.set_note(name, *note);
+  });
+}
+
+Result<void> Vault::remove(std::string_view name) {
+  return change_secret(name, [&](auto &store) { return store.erase(name); });
 }
 
 Json Vault::status() {
@@ -208,6 +234,7 @@ Json Vault::status() {
               {"secrets", Json::array()},
               {"sources", Json::array()},
               {"memory_locked", SecureMemory::instance().locked()},
+              {"warnings", Json::array()},
               {"problem", nullptr}};
   for (const KeySource &source : s.settings.unlock) out["sources"].push_back(source.describe());
   if (s.settings.absent) return out;
@@ -215,7 +242,7 @@ Json Vault::status() {
     const auto fresh = s.refresh();
     const auto content = s.file.read();
     const auto container = content && *content ? parse_container((*content)->text, s.file.path()) : Container();
-    out["state"] = state_name(fresh, content && !*content);
+    out["state"] = state_name(fresh, content && !*content, s.rolled_back);
     if (!fresh) out["problem"] = {{"name", status_name(fresh.error().status)}, {"message", fresh.error().message}};
     if (container && !container->vault_id.empty()) {
       out["vault_id"] = container->vault_id;
@@ -224,10 +251,19 @@ Json Vault::status() {
     }
   }
   out["secrets"] = s.kept.list();
+  out["warnings"] = s.kept.warnings(s.clock.utc(), kExpiryNotice);
+  for (const KeySource &source : s.settings.unlock)
+    if (const std::string weakness = source.weakness(); !weakness.empty())
+      out["warnings"].push_back({{"kind", "weak_key_source"}, {"message", weakness}});
+  if (!SecureMemory::instance().locked())
+    out["warnings"].push_back({{"kind", "memory_not_locked"},
+                               {"message",
+                                "secrets could be written to swap: RLIMIT_MEMLOCK of this process is too "
+                                "low; raise it (ulimit -l, systemd: LimitMEMLOCK)"}});
   return out;
 }
 
-Result<Secret> Vault::derive(std::string_view label, const std::vector<std::string_view> &context) const {
+Result<std::vector<Vault::WrappingKey>> Vault::wrapping_keys(std::string_view label) const {
   const std::lock_guard guard(state_->mutex);
   if (!state_->settings.file)
     return fail(Status::InvalidState, "there is no vault file and so no key that lasts; keep this key elsewhere");
@@ -236,7 +272,24 @@ Result<Secret> Vault::derive(std::string_view label, const std::vector<std::stri
                 fmt::format("the vault {} is not open, so no key can be derived from it; unlock it or store its first "
                             "secret",
                             state_->file.path()));
-  return vault::derive(export_key(*state_->store_key), label, context);
+  std::vector<WrappingKey> out;
+  const auto add = [&](const Secret &exported) {
+    const Secret name = vault::derive(exported, label, {"name"});
+    std::string digits;
+    for (std::size_t i = 0; i < 8; ++i) digits += fmt::format("{:02x}", name.bytes()[i]);
+    out.push_back({fmt::format("{}/{}", state_->vault_id, digits), vault::derive(exported, label, {})});
+  };
+  add(export_key(*state_->store_key));
+  for (const Secret &former : state_->former_keys) add(former);
+  return out;
+}
+
+void Vault::expect_generation(std::string_view vault_id, std::uint64_t at_least) {
+  const std::lock_guard guard(state_->mutex);
+  if (state_->floor_id != vault_id) state_->floor = 0;
+  state_->floor_id = vault_id;
+  state_->floor = std::max(state_->floor, at_least);
+  if (state_->vault_id == vault_id && state_->generation < state_->floor) state_->forget();
 }
 
 std::string Vault::vault_id() const {

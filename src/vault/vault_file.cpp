@@ -4,9 +4,10 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
+#include <thread>
 
 #include "vault/format.hpp"
 #include "vault/own_group.hpp"
@@ -14,8 +15,7 @@
 namespace cordon::vault {
 namespace {
 
-constexpr int kLockTries = 1000;
-constexpr timespec kLockPause{0, 10'000'000};
+constexpr milliseconds kLockPause{10};
 
 tl::unexpected<Error> refuse(std::string message) {
   return fail(Status::VaultPermissions, std::move(message));
@@ -120,7 +120,7 @@ Result<std::optional<VaultFile::Content>> VaultFile::read() const {
   return std::optional<Content>(std::move(content));
 }
 
-Result<Descriptor> VaultFile::lock() const {
+Result<Descriptor> VaultFile::lock(milliseconds patience) const {
   if (auto checked = check_directory(); !checked) return fail(std::move(checked.error()));
   const std::string path = path_ + ".lock";
   Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600));
@@ -132,16 +132,17 @@ Result<Descriptor> VaultFile::lock() const {
   struct flock whole {};
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;
-  for (int i = 0; i < kLockTries; ++i) {
+  const auto end = std::chrono::steady_clock::now() + patience;
+  do {
     if (fcntl(file.get(), F_OFD_SETLK, &whole) == 0) return file;
     if (errno != EAGAIN && errno != EACCES && errno != EINTR) return cannot("the vault can't be locked:", path, errno);
-    nanosleep(&kLockPause, nullptr);
-  }
+    std::this_thread::sleep_for(kLockPause);
+  } while (std::chrono::steady_clock::now() < end);
   return fail(
       Error(Status::InvalidState,
-            fmt::format("another process has held the vault's lock {} for ten seconds; try again, or look for a "
-                        "writer that hangs",
-                        path))
+            fmt::format("another process has held the vault's lock {} for {} ms; try again, or look for a writer that "
+                        "hangs",
+                        path, patience.count()))
           .retry());
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.hpp"
 #include "base/error.hpp"
 #include "vault/descriptor.hpp"
 
@@ -15,6 +16,8 @@ namespace cordon::vault {
 /// processes may use one file. Errors are VAULT_PERMISSIONS for anything about access, else VAULT_CORRUPT.
 class VaultFile {
  public:
+  static constexpr milliseconds kLockPatience{10'000};
+
   /// A version of the file. It is held open, so that no later version can get its inode number.
   class Version {
    public:
@@ -40,9 +43,9 @@ class VaultFile {
   /// False when the file on disk is another one than `version`, or gone.
   bool is_current(const Version &version) const;
 
-  /// Held by one writer at a time, released when it goes or its process dies. Waits up to ten seconds for another
+  /// Held by one writer at a time, released when it goes or its process dies. Waits up to `patience` for another
   /// writer, then INVALID_STATE, retryable. [blocking]
-  Result<Descriptor> lock() const;
+  Result<Descriptor> lock(milliseconds patience = kLockPatience) const;
   /// Under the lock: the new text is on disk, whole, when it returns; after a crash either the old or the new file is.
   Result<Version> replace(std::string_view text) const;
 

@@ -32,6 +32,7 @@ TEST(Catalogue, HoldsTheOperationsOfTheServiceAndOfTheLibrary) {
                            "list_requests",
                            "containment_status",
                            "health",
+                           "describe_secret",
                            "quota",
                            "preflight",
                            "halt",

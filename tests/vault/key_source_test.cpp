@@ -1,7 +1,10 @@
 #include "vault/key_source.hpp"
 
+#include <gmock/gmock.h>
+
 #include <unistd.h>
 
+#include "vault/key_file.hpp"
 #include "vault/vault_fixture.hpp"
 
 namespace cordon::vault {
@@ -107,6 +110,18 @@ TEST_F(KeySourceTest, ConfigErrorsNameThePlace) {
       {{{"key_file", "/a"}, {"mounted", "yes"}}, "/vault/unlock/3/mounted"},
       {{{"key_file", "/a"}, {"exec", "/b"}}, "/vault/unlock/3/exec"},
       {{{"key_file", "/a"}, {"x/y", 1}}, "/vault/unlock/3/x~1y"},
+      {{{"key_file", "/a"}, {"timeout_ms", 500}}, "/vault/unlock/3/timeout_ms"},
+      {{{"systemd_credential", "a/b"}}, "/vault/unlock/3/systemd_credential"},
+      {{{"systemd_credential", ".."}}, "/vault/unlock/3/systemd_credential"},
+      {{{"systemd_credential", "a"}, {"mounted", true}}, "/vault/unlock/3/mounted"},
+      {{{"exec", "/bin/true"}}, "/vault/unlock/3/exec"},
+      {{{"exec", Json::array()}}, "/vault/unlock/3/exec"},
+      {{{"exec", {"true"}}}, "/vault/unlock/3/exec"},
+      {{{"exec", {"/bin/true", 1}}}, "/vault/unlock/3/exec"},
+      {{{"exec", {"/bin/true"}}, {"timeout_ms", 99}}, "/vault/unlock/3/timeout_ms"},
+      {{{"environment", "A=B"}}, "/vault/unlock/3/environment"},
+      {{{"environment", "1A"}}, "/vault/unlock/3/environment"},
+      {{{"prompt", false}}, "/vault/unlock/3/prompt"},
   };
   for (const auto &[json, pointer] : cases) {
     const auto source = KeySource::from_json(json, "/vault/unlock/3");
@@ -115,12 +130,59 @@ TEST_F(KeySourceTest, ConfigErrorsNameThePlace) {
   }
 }
 
-TEST_F(KeySourceTest, KindsOfLaterVersionsAreNotSupported) {
-  for (const char *kind : {"systemd_credential", "exec", "environment", "prompt"}) {
-    const auto source = KeySource::from_json({{kind, "x"}}, "/vault/unlock/0");
-    ASSERT_EQ(status_of(source), Status::NotSupported) << kind;
-    EXPECT_EQ(source.error().pointer, std::string("/vault/unlock/0/") + kind);
+/// One environment variable for a while.
+class Variable {
+ public:
+  Variable(const char *name, const std::string &value) : name_(name) { setenv(name, value.c_str(), 1); }
+  ~Variable() { unsetenv(name_); }
+  Variable(const Variable &) = delete;
+  Variable &operator=(const Variable &) = delete;
+
+ private:
+  const char *name_;
+};
+
+TEST_F(KeySourceTest, ACredentialLiesWhereSystemdSays) {
+  const auto source = KeySource::from_json({{"systemd_credential", "vault-key"}}, "/vault/unlock/0");
+  ASSERT_TRUE(source);
+  const auto unset = source->load();
+  ASSERT_EQ(status_of(unset), Status::VaultLocked);
+  EXPECT_THAT(unset.error().message, testing::HasSubstr("LoadCredential=vault-key"));
+  // As systemd lays it out: a directory of mode 0500, files of mode 0400, or 0440 where the group's bits are the mask
+  // of an access list.
+  const std::string credentials = directory_ + "/credentials";
+  std::filesystem::create_directory(credentials);
+  write_all(credentials + "/vault-key", kKey, 0400);
+  chmod(credentials.c_str(), 0500);
+  const Variable directory("CREDENTIALS_DIRECTORY", credentials);
+  for (const mode_t mode : {0400, 0440}) {
+    chmod((credentials + "/vault-key").c_str(), mode);
+    ASSERT_TRUE(source->load()) << mode;
+    EXPECT_EQ(source->load()->reveal(), kKey);
   }
+  for (const mode_t mode : {0444, 0460}) {
+    chmod((credentials + "/vault-key").c_str(), mode);
+    EXPECT_EQ(status_of(source->load()), Status::VaultPermissions) << mode;
+  }
+  EXPECT_EQ(status_of(KeySource::from_json({{"systemd_credential", "other"}}, "")->load()), Status::VaultLocked);
+  EXPECT_EQ(source->describe(), (Json{{"kind", "systemd_credential"}, {"name", "vault-key"}}));
+  chmod(credentials.c_str(), 0700);
+}
+
+TEST_F(KeySourceTest, AVariableHoldsTheKeyAndIsReportedAsWeak) {
+  const auto source = KeySource::from_json({{"environment", "CORDON_TEST_VAULT_KEY"}}, "/vault/unlock/0");
+  ASSERT_TRUE(source);
+  EXPECT_EQ(status_of(source->load()), Status::VaultLocked);
+  const Variable key("CORDON_TEST_VAULT_KEY", std::string(kHex));
+  EXPECT_TRUE(source->load()->equals(*parse_key(kHex, "x")));
+  EXPECT_EQ(source->describe()["weak"], true);
+  EXPECT_THAT(source->weakness(), testing::HasSubstr("CORDON_TEST_VAULT_KEY"));
+}
+
+TEST_F(KeySourceTest, APromptIsForTheCommandLine) {
+  const auto source = KeySource::from_json({{"prompt", true}}, "/vault/unlock/0");
+  ASSERT_TRUE(source);
+  EXPECT_EQ(status_of(source->load()), Status::VaultLocked);
 }
 
 }  // namespace

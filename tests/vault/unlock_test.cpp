@@ -78,23 +78,29 @@ TEST_F(VaultTest, Unlock_ChecksItsArguments) {
   EXPECT_EQ(status_of(vault->unlock("passphrase", Secret(std::string(4097, 'x')))), Status::InvalidArgument);
 }
 
-TEST_F(VaultTest, Derive_GivesOneKeyPerUseThatOutlivesTheProcess) {
+TEST_F(VaultTest, WrappingKeys_AreOnePerUseAndOutliveTheProcess) {
   make_vault();
   auto vault = open();
-  const Secret key = vault->derive("ledger", {"wrap", "1"}).value();
+  const auto keys = vault->wrapping_keys("ledger key");
+  ASSERT_TRUE(keys);
+  ASSERT_EQ(keys->size(), 1u);
+  const auto &[name, key] = keys->front();
   EXPECT_EQ(key.size(), 32u);
-  EXPECT_TRUE(open()->derive("ledger", {"wrap", "1"})->equals(key));
-  EXPECT_FALSE(vault->derive("ledger", {"wrap1"})->equals(key));
-  EXPECT_FALSE(vault->derive("ledger", {"wrap", "1", ""})->equals(key));
-  EXPECT_FALSE(vault->derive("ledgerwrap", {"1"})->equals(key));
+  EXPECT_THAT(name, testing::MatchesRegex(vault->vault_id() + "/[0-9a-f]+"));
+  const auto again = open()->wrapping_keys("ledger key");
+  EXPECT_EQ(again->front().name, name);
+  EXPECT_TRUE(again->front().key.equals(key));
+  const auto other = vault->wrapping_keys("another use");
+  EXPECT_NE(other->front().name, name);
+  EXPECT_FALSE(other->front().key.equals(key));
   ASSERT_TRUE(vault->set("x", Secret("y")));
-  EXPECT_TRUE(vault->derive("ledger", {"wrap", "1"})->equals(key));
+  EXPECT_TRUE(vault->wrapping_keys("ledger key")->front().key.equals(key));
 }
 
-TEST_F(VaultTest, Derive_NeedsAnOpenFile) {
-  EXPECT_EQ(status_of(open()->derive("ledger", {})), Status::VaultLocked);
+TEST_F(VaultTest, WrappingKeys_NeedAnOpenFile) {
+  EXPECT_EQ(status_of(open()->wrapping_keys("ledger key")), Status::VaultLocked);
   Settings memory;
-  EXPECT_EQ(status_of(open(memory)->derive("ledger", {})), Status::InvalidState);
+  EXPECT_EQ(status_of(open(memory)->wrapping_keys("ledger key")), Status::InvalidState);
   EXPECT_FALSE(open(memory)->durable());
 }
 

@@ -31,7 +31,7 @@ TEST_F(VaultTest, FileHoldsNoSecretNameOrKey) {
   auto settings = this->settings();
   auto vault = open(settings);
   ASSERT_TRUE(vault->unlock("passphrase", Secret("a long passphrase")));
-  ASSERT_TRUE(vault->set("visible-name", Secret("visible-secret"), {"visible-purpose", {}}));
+  ASSERT_TRUE(vault->set("visible-name", Secret("visible-secret"), SecretNote{"visible-purpose", {}}));
   for (const auto &entry : std::filesystem::directory_iterator(directory_)) {
     if (entry.path() == key_path_) continue;
     const std::string text = read_all(entry.path());

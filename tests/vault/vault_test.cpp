@@ -18,7 +18,8 @@ TEST_F(VaultTest, Set_MakesTheFileThatAnotherVaultReads) {
   EXPECT_FALSE(vault->unlocked());
   EXPECT_EQ(vault->status()["state"], "missing");
   const std::string value("bin\0ary \xff", 9);
-  ASSERT_TRUE(vault->set("contoso-app", Secret(value), {"for tests", UtcTicks::from_unix_seconds(1'800'000'000)}));
+  ASSERT_TRUE(
+      vault->set("contoso-app", Secret(value), SecretNote{"for tests", UtcTicks::from_unix_seconds(1'800'000'000)}));
   EXPECT_TRUE(vault->unlocked());
   EXPECT_EQ(open()->get("contoso-app")->reveal(), value);
   EXPECT_EQ(open()->generation(), 1u);
@@ -79,9 +80,10 @@ TEST_F(VaultTest, Set_ChecksNameAndValue) {
     EXPECT_EQ(status_of(vault->set(name, Secret("x"))), Status::InvalidArgument) << name;
   EXPECT_EQ(status_of(vault->set("a", Secret())), Status::InvalidArgument);
   EXPECT_EQ(status_of(vault->set("a", Secret(std::string(65537, 'x')))), Status::InvalidArgument);
-  EXPECT_EQ(status_of(vault->set("a", Secret("x"), {std::string(257, 'p'), {}})), Status::InvalidArgument);
-  EXPECT_EQ(status_of(vault->set("a", Secret("x"), {"\xff", {}})), Status::InvalidArgument);
-  EXPECT_TRUE(vault->set(std::string(128, 'a'), Secret(std::string(65536, 'x')), {std::string(256, 'p'), {}}));
+  EXPECT_EQ(status_of(vault->set("a", Secret("x"), SecretNote{std::string(257, 'p'), {}})), Status::InvalidArgument);
+  EXPECT_EQ(status_of(vault->set("a", Secret("x"), SecretNote{"\xff", {}})), Status::InvalidArgument);
+  EXPECT_TRUE(
+      vault->set(std::string(128, 'a'), Secret(std::string(65536, 'x')), SecretNote{std::string(256, 'p'), {}}));
   EXPECT_EQ(open()->get(std::string(128, 'a'))->size(), 65536u);
 }
 
@@ -141,7 +143,7 @@ TEST_F(VaultTest, AnyThreadMayUseIt) {
 
 TEST_F(VaultTest, Status_ListsNamesAndSlotsButNoValue) {
   auto vault = open();
-  ASSERT_TRUE(vault->set("app", Secret("s3cret"), {"login", UtcTicks::from_unix_seconds(1'800'000'000)}));
+  ASSERT_TRUE(vault->set("app", Secret("s3cret"), SecretNote{"login", UtcTicks::from_unix_seconds(1'800'000'000)}));
   const Json status = vault->status();
   EXPECT_EQ(status["state"], "unlocked");
   EXPECT_EQ(status["file"], path_);
@@ -155,6 +157,44 @@ TEST_F(VaultTest, Status_ListsNamesAndSlotsButNoValue) {
   EXPECT_EQ(status["sources"][0]["path"], key_path_);
   EXPECT_EQ(status["memory_locked"], SecureMemory::instance().locked());
   EXPECT_EQ(status.dump().find("s3cret"), std::string::npos);
+}
+
+TEST_F(VaultTest, Set_OfASuccessorKeepsThePurposeButNotTheEnd) {
+  for (Settings with : {settings(), Settings()}) {
+    auto vault = open(with);
+    ASSERT_TRUE(vault->set("app", Secret("old"), SecretNote{"login", UtcTicks::from_unix_seconds(1'800'000'000)}));
+    ASSERT_TRUE(vault->set("app", Secret("new")));
+    EXPECT_EQ(vault->status()["secrets"][0]["purpose"], "login");
+    EXPECT_EQ(vault->status()["secrets"][0]["not_after"], nullptr);
+    ASSERT_TRUE(vault->describe("app", {std::nullopt, UtcTicks::from_unix_seconds(1'900'000'000)}));
+    EXPECT_EQ(vault->status()["secrets"][0]["purpose"], "login");
+    EXPECT_EQ(vault->status()["secrets"][0]["not_after"], "2030-03-17T17:46:40Z");
+    EXPECT_EQ(vault->get("app")->reveal(), "new");
+    ASSERT_TRUE(vault->describe("app", {"logout", UtcTicks()}));
+    EXPECT_EQ(vault->status()["secrets"][0]["purpose"], "logout");
+    EXPECT_EQ(vault->status()["secrets"][0]["not_after"], nullptr);
+    EXPECT_EQ(status_of(vault->describe("nobody", {})), Status::NotFound);
+    EXPECT_EQ(status_of(vault->describe("app", {std::string(257, 'p'), {}})), Status::InvalidArgument);
+  }
+}
+
+TEST_F(VaultTest, Status_WarnsOfSecretsThatEnd) {
+  auto vault = open();
+  const auto end_in = [&](int days) {
+    return SecretNote{"", clock_.utc() + std::chrono::hours(24 * days) + std::chrono::hours(1)};
+  };
+  ASSERT_TRUE(vault->set("ended", Secret("x"), end_in(-2)));
+  ASSERT_TRUE(vault->set("ends", Secret("x"), end_in(12)));
+  ASSERT_TRUE(vault->set("lasts", Secret("x"), end_in(40)));
+  Json warnings = Json::array();
+  const Json status = vault->status();
+  for (const Json &warning : status["warnings"])
+    if (warning.contains("name")) warnings.push_back(warning);
+  ASSERT_EQ(warnings.size(), 2u) << warnings;
+  EXPECT_EQ(warnings[0]["kind"], "secret_expired");
+  EXPECT_EQ(warnings[1]["kind"], "secret_expires");
+  EXPECT_EQ(warnings[1]["name"], "ends");
+  EXPECT_THAT(std::string(warnings[1]["message"]), HasSubstr("in 12 days"));
 }
 
 TEST_F(VaultTest, WithoutAFileSecretsLiveInMemoryOnly) {

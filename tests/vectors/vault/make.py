@@ -129,6 +129,15 @@ def by_key(name, expect, reason, secrets=None, **how):
 
 
 TWO = {"contoso-app": b"s3cret", "fabrikam.cert_1": b"-----BEGIN"}
+def dear(name, cost):
+    """An Argon2id slot that nothing opens."""
+    return f"-> argon2id {name} {b64(bytes(16))} {cost}", b64(bytes(72))
+
+
+def former(count, size=32):
+    return [b64(bytes([i]) * size) for i in range(count)]
+
+
 UNKNOWN = ("-> tpm2 chip-1 sha256:0,7 pcr", b64(bytes(range(200))))
 
 by_key("ok_key", "ok", "two secrets behind a key", TWO)
@@ -146,6 +155,14 @@ for name, why, length in [("ok_full_page", "JSON and its mark fill 4096 bytes ex
     write(name, "ok", why, secrets={"a": b"x" * 2900}, file=vault(name, text=full))
 write("ok_unknown_members", "ok", "members from the future are passed over", secrets={"a": b"b"},
       file=vault("ok_unknown_members", text=canonical({"later": [1, {}], "secrets": {"a": entry(b"b", origin="x")}})))
+by_key("ok_most_work", "ok", "passphrase slots of as much work as a file may ask for", TWO,
+       slots=(dear("a", "10 1048576"), dear("b", "2 1048576"), "keyfile"))
+by_key("ok_default_slots", "ok", "fifteen passphrase slots of the usual cost", TWO,
+       slots=tuple(dear(f"s{i}", "3 262144") for i in range(15)) + ("keyfile",))
+for count in (0, 1, 16):
+    text = canonical({"former_keys": former(count), "secrets": {"a": entry(b"b")}})
+    name = {0: "ok_no_former_keys", 1: "ok_former_keys", 16: "ok_sixteen_former_keys"}[count]
+    write(name, "ok", f"{count} former keys", secrets={"a": b"b"}, file=vault(name, text=text))
 write("ok_passphrase", "ok", "a passphrase", ("passphrase", PASSPHRASE.decode()), TWO,
       vault("ok_passphrase", ("argon2id",), TWO))
 both = vault("ok_both", ("argon2id", "keyfile"), TWO)
@@ -190,6 +207,19 @@ for case, why, text in [
     ("no_created", "created is missing", canonical({"secrets": {"a": {"not_after": None, "purpose": "", "value": "eA"}}})),
     ("bad_time", "not_after is no time", canonical({"secrets": {"a": entry(b"x", not_after="tomorrow")}})),
     ("purpose_null", "purpose is null", canonical({"secrets": {"a": entry(b"x", purpose=None)}})),
+    ("former_many", "seventeen former keys", canonical({"former_keys": former(17), "secrets": {}})),
+    ("former_short", "a former key of 31 bytes", canonical({"former_keys": former(1, 31), "secrets": {}})),
+    ("former_object", "former keys are no list", canonical({"former_keys": {}, "secrets": {}})),
+    ("former_null", "a former key is null", canonical({"former_keys": [None], "secrets": {}})),
+    ("float", "a number with a fraction", b'{"a":1.5,"secrets":{}}'),
+    ("exponent", "a number with an exponent", b'{"a":1e3,"secrets":{}}'),
+    ("minus_zero", "a number that is not written the shortest way", b'{"a":-0,"secrets":{}}'),
+    ("large_number", "an integer beyond 64 bits", b'{"a":18446744073709551616,"secrets":{}}'),
+    ("escaped_slash", "an escape that is not needed", b'{"a":"\\/","secrets":{}}'),
+    ("surrogate", "half a surrogate pair", b'{"a":"\\ud800","secrets":{}}'),
+    ("leap_second", "a second 60", canonical({"secrets": {"a": entry(b"x", not_after="2026-12-31T23:59:60Z")}})),
+    ("offset", "a time in another zone", canonical({"secrets": {"a": entry(b"x", created="2026-02-03T10:11:12+01:00")}})),
+    ("long_value", "a value of 65537 bytes", canonical({"secrets": {"a": entry(b"x" * 65537)}})),
     ("long_purpose", "purpose of 257 bytes", canonical({"secrets": {"a": entry(b"x", purpose="p" * 257)}})),
 ]:
     by_key("corrupt_json_" + case, "corrupt", why, text=text)
@@ -219,6 +249,10 @@ for case, why, edit in [
     ("cost_lead", "a leading zero", "1 65536 => 01 65536"), ("cost_missing", "no cost", "\\s1 65536 => "),
 ]:
     write("malformed_" + case, "malformed", why, None, base="ok_passphrase", replace=edit)
+write("malformed_much_work", "malformed", "one KiB of Argon2id's work more than a file may ask for",
+      file=vault("much work", (dear("a", "10 1048576"), dear("b", "1 1048576"), dear("c", "1 1048577"), "keyfile")))
+write("malformed_much_work_of_many", "malformed", "sixteen passphrase slots of the usual cost and one dearer",
+      file=vault("many", tuple(dear(f"s{i}", "3 262144") for i in range(14)) + (dear("x", "3 524289"), "keyfile")))
 write("malformed_one_byte_more", "malformed", "a byte behind the payload", None, base="ok_key", append="00")
 write("malformed_one_byte_less", "malformed", "a byte short", None, base="ok_key", truncate=1)
 write("malformed_no_payload", "malformed", "no payload", None, base="ok_key", truncate=4096 + 40)
