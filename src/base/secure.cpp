@@ -117,8 +117,8 @@ bool SecureMemory::locked() const noexcept {
   return impl_->locked;
 }
 
-void SecureMemory::require_lock(bool required) noexcept {
-  if (required) impl_->lock_required = true;
+void SecureMemory::require_lock() noexcept {
+  impl_->lock_required = true;
 }
 
 void *SecureMemory::do_allocate(std::size_t bytes, std::size_t alignment) {

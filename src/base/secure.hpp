@@ -16,8 +16,8 @@ class SecureMemory final : public std::pmr::memory_resource {
   static SecureMemory &instance();
   /// False once a page could not be locked (RLIMIT_MEMLOCK); the memory works all the same.
   bool locked() const noexcept;
-  /// From now on memory that can't be locked is refused (std::bad_alloc). Once demanded it stays so for the process.
-  void require_lock(bool required) noexcept;
+  /// From now on, for the whole process, memory that can't be locked is refused (std::bad_alloc).
+  void require_lock() noexcept;
 
  private:
   SecureMemory();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "base/text.hpp"
@@ -14,6 +15,7 @@ namespace cordon::vault {
 namespace {
 
 constexpr std::chrono::hours kExpiryNotice{30 * 24};
+constexpr std::size_t kLockProbe = 64 * 1024;
 
 tl::unexpected<Error> no_vault() {
   return fail(Status::InvalidState,
@@ -43,6 +45,16 @@ Result<void> check_note(const SecretNote &note) {
   return {};
 }
 
+/// Tries it with pages of their own.
+bool memory_can_be_locked() {
+  try {
+    (void)Secret::zeros(kLockProbe);
+  } catch (const std::bad_alloc &) {  // another client requires it
+    if (SecureMemory::instance().locked()) throw;
+  }
+  return SecureMemory::instance().locked();
+}
+
 Json slots_json(const std::vector<Slot> &slots) {
   Json out = Json::array();
   for (const Slot &slot : slots) out.push_back({{"kind", slot.kind()}, {"id", slot.id()}});
@@ -63,17 +75,20 @@ Vault::~Vault() = default;
 
 Result<std::unique_ptr<Vault>> Vault::open(Settings settings, Random &random, const Clock &clock) {
   auto state = std::make_unique<State>(std::move(settings), random, clock);
-  if (state->settings.require_mlock && !SecureMemory::instance().locked())
-    return fail(Status::InvalidState,
-                "memory for secrets can't be locked in RAM as require_mlock demands; raise RLIMIT_MEMLOCK (ulimit -l, "
-                "systemd: LimitMEMLOCK) for this process");
+  if (state->settings.require_mlock) {
+    if (!memory_can_be_locked())
+      return fail(
+          Status::InvalidState,
+          "memory for secrets can't be locked in RAM as require_mlock demands; raise RLIMIT_MEMLOCK (ulimit -l, "
+          "systemd: LimitMEMLOCK) for this process");
+    SecureMemory::instance().require_lock();
+  }
   if (state->settings.file) {
     for (const KeySource &source : state->settings.unlock)
       if (!source.is_slow())
         if (auto key = source.load(); !key && key.error().status == Status::VaultPermissions)
           return fail(std::move(key.error()));
   }
-  SecureMemory::instance().require_lock(state->settings.require_mlock);
   std::unique_ptr<Vault> vault(new Vault(std::move(state)));
   if (vault->state_->settings.file)
     if (auto fresh = vault->refresh(); !fresh && fresh.error().status != Status::VaultLocked)

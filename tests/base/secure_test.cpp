@@ -1,6 +1,7 @@
 #include "base/secure.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -93,6 +94,36 @@ TEST(SecureMemory, IsLockedAndLeftOutOfCoreDumps) {
   EXPECT_NE(flags.find(" dd "), std::string::npos) << flags;
   EXPECT_NE(flags.find(" wf "), std::string::npos) << flags;
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they make mlock do nothing
+/// A process that may lock nothing: without the limit and without root's right to pass over it.
+bool give_up_locking() {
+  const rlimit none{0, 0};
+  return setrlimit(RLIMIT_MEMLOCK, &none) == 0 && (geteuid() != 0 || setresuid(65534, 65534, 65534) == 0);
+}
+
+TEST(SecureMemory, ThatCantBeLockedIsReported) {
+  EXPECT_TRUE(in_child([] {
+    if (!give_up_locking()) return false;
+    const Secret works(std::string(100'000, 'x'));
+    return works.size() == 100'000 && !SecureMemory::instance().locked();
+  }));
+}
+
+TEST(SecureMemory, ThatCantBeLockedIsRefusedWhereLockingIsRequired) {
+  EXPECT_TRUE(in_child([] {
+    SecureMemory::instance().require_lock();
+    const Secret fine(std::string(10'000, 'x'));
+    if (!give_up_locking()) return false;
+    try {
+      const Secret refused(std::string(100'000, 'x'));
+    } catch (const std::bad_alloc &) {
+      return true;
+    }
+    return false;
+  }));
+}
+#endif
 
 TEST(SecureMemory, IsWipedWhenGivenBack) {
   auto &memory = SecureMemory::instance();

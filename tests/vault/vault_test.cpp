@@ -1,11 +1,13 @@
 #include "vault/vault.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <thread>
 
+#include "support/child.hpp"
 #include "vault/vault_fixture.hpp"
 
 namespace cordon::vault {
@@ -209,6 +211,24 @@ TEST_F(VaultTest, WithoutAFileSecretsLiveInMemoryOnly) {
   EXPECT_EQ(status_of(vault->remove("app")), Status::NotFound);
   EXPECT_EQ(status_of(vault->get("app")), Status::NotFound);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they make mlock do nothing
+TEST_F(VaultTest, RequireMlock_RefusesToOpenWhereNothingCanBeLocked) {
+  Settings with;
+  with.require_mlock = true;
+  EXPECT_NE(open(with), nullptr);
+  const std::string said = test::in_child([&] {
+    const rlimit none{0, 0};
+    if (setrlimit(RLIMIT_MEMLOCK, &none) != 0 || (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0))
+      return std::string("the child could not give its rights up");
+    const auto vault = try_open(with);
+    if (vault) return std::string("it opened");
+    return std::string(status_name(vault.error().status)) + " " + vault.error().message;
+  });
+  EXPECT_THAT(said, testing::StartsWith("CORDON_E_INVALID_STATE "));
+  EXPECT_THAT(said, HasSubstr("RLIMIT_MEMLOCK"));
+}
+#endif
 
 TEST_F(VaultTest, NoVaultAtAllRefusesEverything) {
   Settings none;

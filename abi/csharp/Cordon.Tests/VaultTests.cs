@@ -33,7 +33,10 @@ public sealed class VaultTests : ClientTest
         CordonException gone = await Assert.ThrowsAsync<CordonException>(() => client.RemoveSecretAsync("app"));
         Assert.Equal(CordonStatus.NotFound, gone.Status);
         CordonException rekey = await Assert.ThrowsAsync<CordonException>(() => client.RekeyVaultAsync(null, new byte[32]));
-        Assert.Equal(CordonStatus.NotSupported, rekey.Status);
+        Assert.Equal(CordonStatus.InvalidArgument, rekey.Status);
+        var addSlot = new JsonObject { ["action"] = "add_slot", ["kind"] = "key" };
+        await client.RekeyVaultAsync(addSlot, RandomNumberGenerator.GetBytes(32));
+        Assert.Equal(2, (await client.GetVaultStatusAsync()).GetProperty("slots").GetArrayLength());
     }
 
     [Fact]

@@ -30,7 +30,12 @@ test('secrets go in, are wiped, and only their names come out', async (t) => {
 
   await client.removeSecret('app');
   await assert.rejects(client.removeSecret('app'), { code: 'CORDON_E_NOT_FOUND' });
-  await assert.rejects(client.rekeyVault(null, Buffer.alloc(32, 1)), { code: 'CORDON_E_NOT_SUPPORTED' });
+
+  const another = randomBytes(32);
+  await assert.rejects(client.rekeyVault(null, another), { code: 'CORDON_E_INVALID_ARGUMENT', pointer: '/kind' });
+  assert.ok(isWiped(another), 'wiped although the call failed');
+  await client.rekeyVault({ action: 'add_slot', kind: 'key' }, randomBytes(32));
+  assert.equal((await client.vaultStatus()).slots.length, 2);
 });
 
 test('a secret as text is refused: it could not be wiped', async (t) => {

@@ -1,0 +1,179 @@
+#include "e2e/core_dump.hpp"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <map>
+
+#include "e2e/scripted_service.hpp"
+
+namespace cordon::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+#else
+constexpr bool kSanitized = false;
+#endif
+
+/// The program canary_host with its pipes, killed at the end.
+class CanaryHost {
+ public:
+  CanaryHost(const fs::path &directory, const std::string &config, const std::string &device) {
+    int in[2], out[2];
+    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) throw std::runtime_error("pipe failed");
+    pid_ = fork();
+    if (pid_ == 0) {
+      dup2(in[0], STDIN_FILENO);
+      dup2(out[1], STDOUT_FILENO);
+      if (chdir(directory.c_str()) != 0) _exit(4);  // where the core dump goes
+      setenv("LD_PRELOAD", ALLOCATION_OWNERS_LIBRARY, 1);
+      setenv("CORDON_ALLOCATIONS", (directory / "allocations").c_str(), 1);
+      execl(CANARY_HOST_BINARY, CANARY_HOST_BINARY, config.c_str(), device.c_str(), nullptr);
+      _exit(5);
+    }
+    close(in[0]);
+    close(out[1]);
+    in_ = in[1];
+    out_ = out[0];
+  }
+  ~CanaryHost() {
+    close_input();
+    close(out_);
+    if (pid_ > 0) {
+      kill(pid_, SIGKILL);
+      waitpid(pid_, nullptr, 0);
+    }
+  }
+  CanaryHost(const CanaryHost &) = delete;
+  CanaryHost &operator=(const CanaryHost &) = delete;
+
+  pid_t pid() const { return pid_; }
+  void tell(const std::string &bytes) {
+    const std::string text = std::to_string(bytes.size()) + "\n" + bytes;
+    EXPECT_EQ(write(in_, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
+  std::string hear_line() {
+    std::string line;
+    for (char c = 0; read(out_, &c, 1) == 1 && c != '\n';) line += c;
+    return line;
+  }
+  /// It aborts then.
+  int end() {
+    close_input();
+    int status = 0;
+    waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return status;
+  }
+
+ private:
+  void close_input() {
+    if (in_ >= 0) close(in_);
+    in_ = -1;
+  }
+  pid_t pid_ = -1;
+  int in_ = -1, out_ = -1;
+};
+
+class CoreDump : public ScriptedTest {
+ protected:
+  static bool kernel_writes_cores_to_files() {
+    std::ifstream pattern("/proc/sys/kernel/core_pattern");
+    std::string text;
+    return std::getline(pattern, text) && !text.empty() && text[0] != '|' && text[0] != '/';
+  }
+  /// The core file of the host, which is gone then; empty: none could be made.
+  fs::path dump(CanaryHost &host) {
+    const fs::path gcore = directory.path() / ("core." + std::to_string(host.pid()));
+    if (!kernel_writes_cores_to_files()) {
+      const std::string command =
+          "gcore -o " + (directory.path() / "core").string() + " " + std::to_string(host.pid()) + " > /dev/null 2>&1";
+      if (system(command.c_str()) != 0 || !fs::exists(gcore)) return {};
+    }
+    const int status = host.end();
+    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT) << status;
+    for (const auto &entry : fs::directory_iterator(directory.path()))
+      if (entry.path().filename().string().starts_with("core")) return entry.path();
+    return {};
+  }
+  static void add_forms(std::vector<std::string> &needles, const std::string &mark) {
+    needles.push_back(mark);
+    // base64 at the three alignments; its first and last characters depend on the neighbours.
+    static const char *const kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (std::size_t shift = 0; shift < 3; ++shift) {
+      std::string padded = std::string(shift, 'x') + mark, text;
+      for (std::size_t i = 0; i + 3 <= padded.size(); i += 3) {
+        unsigned bits = 0;
+        for (std::size_t j = 0; j < 3; ++j) bits = bits << 8 | static_cast<unsigned char>(padded[i + j]);
+        for (int j = 18; j >= 0; j -= 6) text += kDigits[bits >> j & 63];
+      }
+      needles.push_back(text.substr(shift == 0 ? 0 : 4));
+    }
+  }
+};
+
+TEST_F(CoreDump, HoldsNothingSecretButInTheBuffersOfLibcurlAndTls) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer keeps memory and allocations for itself";
+  const std::string key = "CANARY-KEY-0f3a6b9c2d5e8f1a4b7c0", passphrase = "CANARY-PASSPHRASE-77b0c1",
+                    other = "CANARY-OTHERPASS-19ad44", secret = "CANARY-SECRET-6f1d0c2b9a",
+                    token = "CANARY-TOKEN-4e8a7f.3c5b1d.90e2f6";
+  ASSERT_EQ(key.size(), 32u);
+  ScriptedService service(
+      ca.issue(),
+      [](ScriptedService::Connection &connection, const WireRequest &post, std::size_t) {
+        return accept_post(connection, post);
+      },
+      token);
+  const fs::path vault_directory = directory.path() / "vault";
+  fs::create_directory(vault_directory);
+  fs::permissions(vault_directory, fs::perms::owner_all);
+  Json config = config_for(service.origin(), service.origin());
+  config["vault"] = {{"file", (vault_directory / "credentials.cordon").string()}};
+  config["log"] = {{"file", (directory.path() / "log").string()}, {"level", "debug"}};
+  const std::string config_file = (directory.path() / "config.json").string();
+  std::ofstream(config_file) << config.dump();
+
+  CanaryHost host(directory.path(), config_file, machine());
+  for (const std::string &told : {key, passphrase, other, secret}) host.tell(told);
+  ASSERT_EQ(host.hear_line(), "ready");
+  fs::copy_file("/proc/" + std::to_string(host.pid()) + "/maps", directory.path() / "maps");
+  const fs::path core = dump(host);
+  if (core.empty()) GTEST_SKIP() << "no core dump can be made here: core_pattern is a pipe and gcore is missing";
+
+  std::vector<std::string> needles;
+  for (const std::string &mark : {key, passphrase, other, secret, token}) add_forms(needles, mark);
+  const Owners owners(directory.path() / "allocations", directory.path() / "maps");
+  std::map<std::string, int> counts;
+  for (const Finding &finding : find_in_core(core, needles)) {
+    const std::string owner = owners.of(finding.address);
+    ++counts[owner];
+    const bool stated_limit = owner.starts_with("libcurl") || owner.starts_with("libcrypto") ||
+                              owner.starts_with("libssl") || owner.starts_with("libnghttp2");
+    EXPECT_TRUE(stated_limit) << owner << " at " << std::hex << finding.address << ": " << finding.text;
+    EXPECT_FALSE(finding.text.starts_with("CANARY-KEY") || finding.text.starts_with("CANARY-PASS")) << owner;
+  }
+  for (const auto &[owner, count] : counts) RecordProperty(owner, count);
+  EXPECT_FALSE(counts.empty()) << "libcurl's copies are known to be there: nothing was searched";
+
+  // The same marks in no file that was written.
+  for (const auto &entry : fs::recursive_directory_iterator(directory.path())) {
+    if (!entry.is_regular_file() || entry.path() == core) continue;
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string bytes(std::istreambuf_iterator<char>(file), {});
+    for (const std::string &needle : needles)
+      EXPECT_EQ(bytes.find(needle), std::string::npos) << entry.path() << ": " << needle;
+  }
+}
+
+}  // namespace
+}  // namespace cordon::test
