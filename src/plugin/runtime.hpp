@@ -112,6 +112,7 @@ class Runtime final : public Client {
   std::shared_ptr<response::Tenant> tenant_named(const std::string &name) const;
   void build_tenants();
   Result<void> use_vault_key();
+  tl::unexpected<Error> explained(Error error) const;
   Result<void> follow_store_key();
   Result<Answer> describe_secret(const Json &request);
   Result<void> journal_vault_change(const std::string &change, std::string_view name);

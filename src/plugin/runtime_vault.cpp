@@ -76,30 +76,40 @@ Result<void> Runtime::need_ledger_key() {
 }
 
 /// Opens the ledger's key by the vault's present store key or, when the store key was rotated without this ledger, by
-/// one of its predecessors. The vault may be rotated meanwhile; then it is looked at again.
+/// one of its predecessors. Other processes may rotate it, and wrap the ledger's key anew, between any two steps here;
+/// then both are looked at again.
 Result<void> Runtime::use_vault_key() {
-  constexpr int kTries = 3;
-  for (int i = 1;; ++i) {
-    const auto keys = vault_->wrapping_keys(kLedgerKeyLabel);
-    if (!keys) return fail(keys.error());
-    const auto names = wrap_names(*ledger_);
-    if (!names) return fail(names.error());
+  auto keys = vault_->wrapping_keys(kLedgerKeyLabel);
+  if (!keys) return fail(std::move(keys.error()));
+  auto names = wrap_names(*ledger_);
+  if (!names) return fail(std::move(names.error()));
+  while (true) {
     auto key = std::find_if(keys->begin(), keys->end(), [&](const auto &one) { return contains(*names, one.name); });
     if (key == keys->end()) key = keys->begin();  // a new ledger, or one that was not this vault's so far
     auto used = ledger_->use_key(key->key.clone(), key->name);
     if (used) return follow_store_key();
     if (used.error().status != Status::VaultWrongKey) return used;
     if (auto fresh = vault_->refresh(); !fresh) return fresh;
-    const auto again = vault_->wrapping_keys(kLedgerKeyLabel);
-    if (again && again->front().name != keys->front().name && i < kTries) continue;
-    const std::string same_vault = vault_->vault_id() + "/";
-    if (std::any_of(names->begin(), names->end(), [&](const auto &name) { return name.starts_with(same_vault); }))
-      used.error().message =
-          "the vault is a copy from before its store key was rotated, and the ledger's key can't be opened with it; "
-          "restore a newer copy of the vault or, if there is none, move the state directory away: a new ledger begins "
-          "and knows of nothing in flight";
-    return used;
+    auto keys_now = vault_->wrapping_keys(kLedgerKeyLabel);
+    if (!keys_now) return fail(std::move(keys_now.error()));
+    auto names_now = wrap_names(*ledger_);
+    if (!names_now) return fail(std::move(names_now.error()));
+    if (keys_now->front().name == keys->front().name && *names_now == *names) return explained(std::move(used.error()));
+    keys = std::move(keys_now);
+    names = std::move(names_now);
   }
+}
+
+/// A vault that the ledger knows, but from later.
+tl::unexpected<Error> Runtime::explained(Error error) const {
+  const auto names = wrap_names(*ledger_);
+  const std::string same_vault = vault_->vault_id() + "/";
+  if (names && std::any_of(names->begin(), names->end(), [&](const auto &one) { return one.starts_with(same_vault); }))
+    error.message =
+        "the vault is a copy from before its store key was rotated, and the ledger's key can't be opened with it; "
+        "restore a newer copy of the vault or, if there is none, move the state directory away: a new ledger begins "
+        "and knows of nothing in flight";
+  return fail(std::move(error));
 }
 
 /// Wraps the ledger's key for the vault's present store key and takes the wraps for its predecessors away. Killed
@@ -127,8 +137,9 @@ Result<void> Runtime::compare_vault_generation() {
   if (!seen) return fail(seen.error());
   vault_generation_ = generation;
   vault_->expect_generation(id, *seen);
-  if (*seen > generation)
-    log_->write(LogLevel::Error, "the vault is an older copy than this ledger has seen",
+  // What is behind may only have been read before another process saved: the file itself decides.
+  if (*seen > generation && !vault_->refresh())
+    log_->write(LogLevel::Error, "the vault is an older copy than this ledger has seen, or can't be read",
                 {{"generation", static_cast<std::int64_t>(generation)}, {"seen", static_cast<std::int64_t>(*seen)}});
   return {};
 }

@@ -134,7 +134,8 @@ class Readers(unittest.TestCase):
         for size in sizes:
             self.assertEqual(self.both(file[:size], kind, credential, size)[0], "malformed")
         for size in (1, 4096, 65536, 1 << 20, (16 << 20) - len(file), (16 << 20) - len(file) + 1, 17 << 20):
-            self.assertEqual(self.both(file + bytes(size), kind, credential, size)[0], "malformed")
+            longer = self.both(file + bytes(size), kind, credential, size)[0]
+            self.assertIn(longer, ("malformed", "corrupt"))  # some lengths are those of a longer payload
             self.assertEqual(self.both(b"A" * size, kind, credential, size)[0], "malformed")
             self.assertEqual(self.both(b"cordon-vault/v1\n-> " + b"a" * size, kind, credential, size)[0], "malformed")
 
