@@ -5,22 +5,22 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
-#include <functional>
 #include <iterator>
 #include <sstream>
 #include <stdexcept>
+#include <string_view>
 
 namespace cordon::test {
 namespace {
 
-std::string read_all(const std::filesystem::path &path) {
+std::string bytes_of_file(const std::filesystem::path &path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw std::runtime_error("can't read " + path.string());
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
 template <class T>
-T at(const std::string &bytes, std::size_t offset) {
+T read_at(const std::string &bytes, std::size_t offset) {
   T out;
   if (offset + sizeof out > bytes.size()) throw std::runtime_error("the core file is cut");
   std::memcpy(&out, bytes.data() + offset, sizeof out);
@@ -31,35 +31,31 @@ T at(const std::string &bytes, std::size_t offset) {
 
 std::vector<Finding> find_in_core(const std::filesystem::path &core, const std::vector<std::string> &needles) {
   constexpr std::size_t kShown = 40;
-  const std::string bytes = read_all(core);
-  const auto header = at<Elf64_Ehdr>(bytes, 0);
+  const std::string bytes = bytes_of_file(core);
+  const auto header = read_at<Elf64_Ehdr>(bytes, 0);
   if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_type != ET_CORE)
     throw std::runtime_error(core.string() + " is no core file");
   std::vector<Finding> found;
   for (std::size_t i = 0; i < header.e_phnum; ++i) {
-    const auto segment = at<Elf64_Phdr>(bytes, header.e_phoff + i * header.e_phentsize);
+    const auto segment = read_at<Elf64_Phdr>(bytes, header.e_phoff + i * header.e_phentsize);
     if (segment.p_type != PT_LOAD) continue;
-    const auto begin = bytes.begin() + static_cast<std::ptrdiff_t>(std::min(segment.p_offset, bytes.size()));
-    const auto end =
-        bytes.begin() + static_cast<std::ptrdiff_t>(std::min(segment.p_offset + segment.p_filesz, bytes.size()));
-    for (const std::string &needle : needles) {
-      const std::boyer_moore_horspool_searcher searcher(needle.begin(), needle.end());
-      for (auto it = std::search(begin, end, searcher); it != end; it = std::search(it + 1, end, searcher))
-        found.push_back({std::string(it, it + std::min<std::ptrdiff_t>(kShown, end - it)),
-                         segment.p_vaddr + static_cast<std::uint64_t>(it - begin)});
-    }
+    const std::string_view memory =
+        std::string_view(bytes).substr(std::min(segment.p_offset, bytes.size()), segment.p_filesz);
+    for (const std::string &needle : needles)
+      for (auto at = memory.find(needle); at != std::string_view::npos; at = memory.find(needle, at + 1))
+        found.push_back({std::string(memory.substr(at, kShown)), segment.p_vaddr + at});
   }
   return found;
 }
 
 Owners::Owners(const std::filesystem::path &allocations, const std::filesystem::path &maps) {
-  const std::string bytes = read_all(allocations);
+  const std::string bytes = bytes_of_file(allocations);
   for (std::size_t i = 0; i + sizeof(Allocation) <= bytes.size(); i += sizeof(Allocation)) {
-    const auto one = at<Allocation>(bytes, i);
+    const auto one = read_at<Allocation>(bytes, i);
     if (one.address == 0) break;
     allocations_.push_back(one);
   }
-  std::istringstream lines(read_all(maps));
+  std::istringstream lines(bytes_of_file(maps));
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);
     Mapping mapping;
