@@ -11,6 +11,7 @@ namespace fs = std::filesystem;
 constexpr const char *kSecret = "CANARY-SECRET-6f1d0c2b9a";
 constexpr const char *kToken = "CANARY-TOKEN-4e8a7f.3c5b1d.90e2f6";
 constexpr const char *kPassphrase = "CANARY-PASSPHRASE-77b0";
+constexpr const char *kKey = "CANARY-KEY-0f3a6b9c2d5e8f1a4b7c0";
 
 /// Everything a client wrote or said, searched for what it was told in confidence.
 class Canary : public ScriptedTest {
@@ -142,6 +143,18 @@ TEST_F(Canary, TheVaultFileShowsNeitherSecretNorPassphrase) {
   ASSERT_EQ(host.set_secret("app", kSecret).status, CORDON_OK);
   EXPECT_EQ(host.restrict_device(machine()).status, CORDON_OK);
   EXPECT_EQ(cordon_vault_unlock(host.client(), "passphrase", kSecret, 5, nullptr), CORDON_E_VAULT_WRONG_KEY);
+  const std::string key = kKey;
+  ASSERT_EQ(key.size(), 32u);
+  hear(host.rekey({{"action", "add_slot"}}, key));
+  hear(host.rekey({{"action", "add_slot"}, {"kind", "key"}}, key.substr(1)));
+  const Reply added = host.rekey({{"action", "add_slot"}, {"kind", "key"}}, key);
+  ASSERT_EQ(added.status, CORDON_OK) << added.message();
+  const Reply rotated = host.rekey({{"action", "rotate"}, {"kind", "key"}}, key);
+  hear(rotated);
+  EXPECT_EQ(rotated.status, CORDON_E_INVALID_STATE) << "the added key is not at hand: " << rotated.message();
+  EXPECT_EQ(cordon_vault_unlock(host.client(), "key", key.data(), key.size(), nullptr), CORDON_OK);
+  EXPECT_EQ(host.rekey({{"action", "rotate"}}).status, CORDON_OK);
+  hear(host.call("describe_secret", {{"name", "app"}, {"purpose", "a test"}}));
   hear(host.call("health"));
   hear_events(host);
   expect_no_canary(said, "what the client said");

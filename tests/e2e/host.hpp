@@ -94,6 +94,11 @@ class Host {
   Reply shutdown(std::int32_t timeout_ms = 5'000) {
     return plain([&](cordon_error **error) { return cordon_shutdown(client_, timeout_ms, error); });
   }
+  Reply rekey(const Json &options, const std::string &secret = "") {
+    return plain([&](cordon_error **error) {
+      return cordon_vault_rekey(client_, options_text(options), secret.data(), secret.size(), 60'000, error);
+    });
+  }
   Reply set_secret(const std::string &name, const std::string &value) {
     return plain([&](cordon_error **error) {
       return cordon_secret_set(client_, name.c_str(), value.data(), value.size(), error);

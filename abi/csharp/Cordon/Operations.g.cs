@@ -57,6 +57,9 @@ public static class Operations
     /// <summary>The state of client, vault, ledger, tenants and loops, without the network.</summary>
     public const string Health = "health";
 
+    /// <summary>Says what a stored secret is for and when it ends, so that status and health warn in time. What is not given stays as it is.</summary>
+    public const string DescribeSecret = "describe_secret";
+
     /// <summary>Calls left in each window and when the next slot is free.</summary>
     public const string Quota = "quota";
 
