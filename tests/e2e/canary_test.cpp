@@ -151,7 +151,7 @@ TEST_F(Canary, TheVaultFileShowsNeitherSecretNorPassphrase) {
   ASSERT_EQ(added.status, CORDON_OK) << added.message();
   const Reply rotated = host.rekey({{"action", "rotate"}, {"kind", "key"}}, key);
   hear(rotated);
-  EXPECT_EQ(rotated.status, CORDON_E_INVALID_STATE) << "the added key is not at hand: " << rotated.message();
+  EXPECT_EQ(rotated.status, CORDON_OK) << rotated.message();
   EXPECT_EQ(cordon_vault_unlock(host.client(), "key", key.data(), key.size(), nullptr), CORDON_OK);
   EXPECT_EQ(host.rekey({{"action", "rotate"}}).status, CORDON_OK);
   hear(host.call("describe_secret", {{"name", "app"}, {"purpose", "a test"}}));
