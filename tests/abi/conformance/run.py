@@ -129,6 +129,9 @@ class Play:
         if step["ask"] == "arm_fault":
             self.emulator.arm_fault(step["fault"])
             return {"armed": step["fault"]["kind"], "step": step["step"]}
+        if step["ask"] == "clear_faults":
+            self.emulator.control("DELETE", "/emulator/faults")
+            return {"cleared": "faults", "step": step["step"]}
         if step["ask"] == "posts":
             return {"posts": self.emulator.posts(), "step": step["step"]}
         raise Failure(f"{step['step']}: the emulator cannot be asked '{step['ask']}'")
