@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"encoding/json"
+	"time"
 	"unsafe"
 )
 
@@ -41,6 +42,24 @@ func (c *Client) secret(what, text string, secret []byte, call func(*C.char, uns
 	}
 	return c.name(what, text, func(copied *C.char, native **C.cordon_error) C.int32_t {
 		return call(copied, bytes, native)
+	})
+}
+
+// RekeyVault changes the vault's key slots or rotates its store key, in one save: see cordon_vault_rekey in cordon.h for
+// what change may say, as {"action": "add_slot", "kind": "key"}; it is marshalled to JSON, nil means rotate. newSecret is
+// the new key or passphrase, nil for none, and is overwritten with zeros before it returns. timeout is how long to wait
+// for another writer; 0 means the configured time-out.
+func (c *Client) RekeyVault(change any, newSecret []byte, timeout time.Duration) error {
+	document := []byte(`{"action":"rotate"}`)
+	if change != nil {
+		var err error
+		if document, err = json.Marshal(change); err != nil {
+			wipe(newSecret)
+			return refused(ErrInvalidArgument, "the change is no JSON object: "+err.Error())
+		}
+	}
+	return c.secret("change", string(document), newSecret, func(text *C.char, bytes unsafe.Pointer, native **C.cordon_error) C.int32_t {
+		return C.cordon_vault_rekey(c.native, text, bytes, C.size_t(len(newSecret)), milliseconds(timeout), native)
 	})
 }
 

@@ -42,6 +42,20 @@ func TestSecretsAreWipedWhateverComesOfThem(t *testing.T) {
 	if err != nil || !strings.Contains(string(status), `"name"`) || strings.Contains(string(status), "thirty-two") {
 		t.Errorf("%v %s", err, status)
 	}
+	key := bytes.Repeat([]byte{8}, 32)
+	if err := client.RekeyVault(map[string]string{"action": "add_slot", "kind": "key"}, key, 0); err != nil {
+		t.Error(err)
+	}
+	if !bytes.Equal(key, zeros) {
+		t.Errorf("%q", key)
+	}
+	status, err = client.VaultStatus()
+	if err != nil || strings.Count(string(status), `"kind":"keyfile"`) != 2 {
+		t.Errorf("%v %s", err, status)
+	}
+	if err := client.RekeyVault(map[string]string{"action": "dance"}, nil, 0); !errors.Is(err, cordon.ErrInvalidArgument) {
+		t.Errorf("%v", err)
+	}
 	if err := client.RemoveSecret("name"); err != nil {
 		t.Error(err)
 	}

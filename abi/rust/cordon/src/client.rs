@@ -183,6 +183,13 @@ impl Client {
         read_json(&self.handle.vault_status()?.1)
     }
 
+    /// Changes the vault's key slots or rotates its store key, in one save: see `cordon_vault_rekey` in cordon.h for what
+    /// `change` may say, as `{"action": "add_slot", "kind": "key"}`. The new key or passphrase is wiped whatever comes
+    /// of it. `timeout` is how long to wait for another writer of the vault.
+    pub fn rekey_vault(&self, change: &Value, new_secret: Option<Secret>, timeout: Option<Duration>) -> Result<()> {
+        self.handle.vault_rekey(&change.to_string(), new_secret.as_ref(), Limit::of(timeout))
+    }
+
     /// The handle of cordon.h, for functions that this crate does not offer; it ends with the client.
     pub fn as_raw(&self) -> *mut cordon_sys::cordon_client {
         self.handle.raw()

@@ -261,6 +261,16 @@ impl Handle {
         plain(|error| unsafe { sys::cordon_secret_remove(self.raw(), name.as_ptr(), error) })
     }
 
+    pub(crate) fn vault_rekey(self, options: &str, secret: Option<&Secret>, limit: Limit) -> Result<()> {
+        let options = c_text("change", options)?;
+        let bytes = secret.map_or(&[][..], Secret::bytes);
+        plain(|error| unsafe {
+            let start = bytes.as_ptr().cast();
+            let timeout_ms = limit.milliseconds();
+            sys::cordon_vault_rekey(self.raw(), options.as_ptr(), start, bytes.len(), timeout_ms, error)
+        })
+    }
+
     pub(crate) fn vault_status(self) -> Result<Answer> {
         with_text(|out, error| unsafe { sys::cordon_vault_status(self.raw(), out, error) })
     }

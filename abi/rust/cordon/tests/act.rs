@@ -203,6 +203,12 @@ fn secrets_go_into_the_vault_and_their_names_come_out() {
     client.set_secret("name", secret()).unwrap();
     let status = client.vault_status().unwrap().to_string();
     assert!(status.contains("\"name\"") && !status.contains("hunter2"), "{status}");
+    let change = Value::object([("action", "add_slot".into()), ("kind", "key".into())]);
+    client.rekey_vault(&change, Some(Secret::new(vec![8; 32])), None).unwrap();
+    let slots = client.vault_status().unwrap().get("slots").as_array().unwrap().len();
+    assert_eq!(slots, 2);
+    let change = Value::object([("action", "dance".into())]);
+    assert_eq!(client.rekey_vault(&change, None, None).unwrap_err().code, ErrorCode::InvalidArgument);
     client.remove_secret("name").unwrap();
     assert_eq!(client.remove_secret("name").unwrap_err().code, ErrorCode::NotFound);
 }
