@@ -42,14 +42,16 @@ int in_session(const Globals &globals, const std::function<int(cordon_client *, 
   if (const Reply opened = client.open(globals.config_file.empty() ? nullptr : config.c_str()); opened.status < 0)
     return report(opened, "open");
   interrupts.watch(client.get());
-  if (passphrase == nullptr && state_to_ask_in(client.get()) == "locked") {
+  const std::string state = passphrase == nullptr ? state_to_ask_in(client.get()) : "";
+  if (state == "locked" || state == "rolled_back") {
     passphrase = std::make_unique<SecretBytes>();
     passphrase->ask("Passphrase of the vault: ");
   }
   if (passphrase != nullptr) {
     const Reply unlocked = unlock(client.get(), *passphrase);
     passphrase.reset();
-    if (unlocked.status < 0) return report(unlocked, "unlock the vault");
+    // An older copy is refused with this status; the command says the same, unless it is the one that accepts it.
+    if (unlocked.status < 0 && unlocked.status != CORDON_E_VAULT_CORRUPT) return report(unlocked, "unlock the vault");
   }
   return work(client.get(), interrupts);
 }

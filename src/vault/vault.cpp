@@ -112,13 +112,18 @@ Result<void> Vault::unlock(std::string_view kind, Secret secret) {
   }
   auto container = [&] {
     const std::lock_guard guard(s.mutex);
-    return s.parse(**content);
+    return s.parse(**content, State::Age::Any);
   }();
   if (!container) return fail(std::move(container.error()));
   auto slot = open_slots(*container, *credential, s.file.path());
   if (!slot) return fail(std::move(slot.error()));
   auto opened = open_container(std::move(*container), std::move(*slot), s.file.path());
   if (!opened) return fail(std::move(opened.error()));
+  {
+    const std::lock_guard guard(s.mutex);
+    s.hold(*opened->slot);  // an older copy is refused, but can be accepted by `rekey` now
+    if (auto judged = s.parse(**content); !judged) return fail(std::move(judged.error()));
+  }
   s.accept_if_newest(*opened, std::move((*content)->version));
   return {};
 }

@@ -49,7 +49,8 @@ class Vault {
 
   /// `kind`: "key" (32 bytes or 64 hex digits) or "passphrase" (1 to 4096 bytes; Argon2id runs on this thread, for
   /// about a second). Without a file yet, the secret is remembered and becomes a slot of the file that the first `set`
-  /// creates. Errors: VAULT_WRONG_KEY (what was open stays open), INVALID_ARGUMENT, INVALID_STATE (nothing to unlock).
+  /// creates. Errors: VAULT_CORRUPT for an older copy, which `rekey` can accept then; VAULT_WRONG_KEY (what was open
+  /// stays open), INVALID_ARGUMENT, INVALID_STATE (nothing to unlock).
   Result<void> unlock(std::string_view kind, Secret secret);
 
   /// Looks at file and key sources again if the vault is not open or has changed, a key helper included; `get` asks no

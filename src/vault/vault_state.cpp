@@ -125,13 +125,17 @@ void Vault::State::accept(const Opened &opened, VaultFile::Version found) {
   rolled_back = false;
   for (Remembered &one : remembered) held.push_back(std::move(one.slot));
   remembered.clear();
-  const auto is_held = [&](const PreparedSlot &slot) { return slot.line == opened.slot->line; };
-  if (opened.slot && std::none_of(held.begin(), held.end(), is_held)) held.push_back(opened.slot->clone());
+  if (opened.slot) hold(*opened.slot);
   const auto is_gone = [&](const PreparedSlot &slot) {
     return std::none_of(opened.container.slots.begin(), opened.container.slots.end(),
                         [&](const Slot &one) { return one.line == slot.line; });
   };
   std::erase_if(held, is_gone);
+}
+
+void Vault::State::hold(const PreparedSlot &slot) {
+  const auto is_held = [&](const PreparedSlot &one) { return one.line == slot.line; };
+  if (std::none_of(held.begin(), held.end(), is_held)) held.push_back(slot.clone());
 }
 
 void Vault::State::accept_if_newest(const Opened &opened, VaultFile::Version found) {

@@ -60,6 +60,7 @@ struct Vault::State {
   /// helper: VAULT_LOCKED when the next source is one.
   Result<void> refresh();
   void accept(const Opened &opened, VaultFile::Version found);
+  void hold(const PreparedSlot &slot);
   /// Unless a newer content is known. [without mutex]
   void accept_if_newest(const Opened &opened, VaultFile::Version found);
   Result<Opened> open(Container container) const;

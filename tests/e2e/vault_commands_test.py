@@ -196,6 +196,19 @@ class VaultCommands(unittest.TestCase):
         self.assertIn('"state":"unlocked"', shown)
         self.assertNotIn("hunter2", shown)
 
+        older = self.vault.read_bytes()
+        asked = [(b"Passphrase of the vault: ", b"hunter2")]
+        code, shown = self.at_terminal(["secret", "set", "app", "--from-file", secret], asked)
+        self.assertEqual(code, 0, shown)
+        self.vault.write_bytes(older)
+        code, shown = self.at_terminal(["secret", "remove", "app"], asked)
+        self.assertEqual(code, 1, shown)
+        self.assertIn("accept-restored", shown)
+        code, shown = self.at_terminal(["vault", "accept-restored"], asked)
+        self.assertEqual(code, 0, shown)
+        code, shown = self.at_terminal(["secret", "remove", "app"], asked)
+        self.assertEqual(code, 0, shown)
+
 
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1])

@@ -91,6 +91,23 @@ TEST_F(KeySourceTest, AMountedFileMayBeALinkAndReadableByAnOwnGroup) {
   EXPECT_EQ(load_mounted(), Status::VaultPermissions);
 }
 
+TEST_F(KeySourceTest, AMountedFileIsFollowedWhenKubernetesSwapsTheVolume) {
+  const std::string volume = directory_ + "/volume";
+  const auto publish = [&](const std::string &version, std::string_view key) {
+    std::filesystem::create_directories(volume + "/" + version);
+    write_all(volume + "/" + version + "/vault.key", key, 0440);
+    std::filesystem::create_symlink(version, volume + "/..data_tmp");
+    std::filesystem::rename(volume + "/..data_tmp", volume + "/..data");
+  };
+  publish("..2026_02_03_10_11_12.1", kKey);
+  std::filesystem::create_symlink("..data/vault.key", volume + "/vault.key");
+  const KeySource source = KeySource::mounted_key_file(volume + "/vault.key");
+  EXPECT_EQ(source.load()->reveal(), kKey);
+  EXPECT_EQ(source.weakness(), "");
+  publish("..2026_02_04_10_11_12.2", std::string(32, 'n'));
+  EXPECT_EQ(source.load()->reveal(), std::string(32, 'n'));
+}
+
 TEST_F(KeySourceTest, ConfigNamesKeyFiles) {
   const auto plain = KeySource::from_json({{"key_file", "/a/b"}}, "/vault/unlock/0");
   ASSERT_TRUE(plain);

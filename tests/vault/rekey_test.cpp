@@ -231,6 +231,27 @@ TEST_F(Rekey, AcceptRestored_CountsAnOlderCopyAboveEverythingSeen) {
   EXPECT_EQ(vault->get("app")->reveal(), "s3cret");
 }
 
+TEST_F(Rekey, AcceptRestored_OfAVaultThatOnlyAPassphraseOpens) {
+  std::string older;
+  {
+    auto vault = open(without_sources());
+    ASSERT_TRUE(vault->unlock("passphrase", Secret("correct horse")));
+    ASSERT_TRUE(vault->set("app", Secret("s3cret")));
+    older = read_all(path_);
+    ASSERT_TRUE(vault->set("app", Secret("newer")));
+  }
+  auto vault = open(without_sources());
+  write_all(path_, older);
+  vault->expect_generation(parse_container(older, "x")->vault_id, 2);
+  EXPECT_EQ(status_of(vault->unlock("passphrase", Secret("wrong"))), Status::VaultWrongKey);
+  EXPECT_EQ(status_of(rekey(*vault, {{"action", "accept_restored"}})), Status::VaultLocked);
+  EXPECT_EQ(status_of(vault->unlock("passphrase", Secret("correct horse"))), Status::VaultCorrupt);
+  EXPECT_EQ(status_of(vault->get("app")), Status::VaultCorrupt);
+  ASSERT_TRUE(rekey(*vault, {{"action", "accept_restored"}}));
+  EXPECT_EQ(vault->get("app")->reveal(), "s3cret");
+  EXPECT_EQ(vault->generation(), 3u);
+}
+
 TEST_F(Rekey, AGenerationThatSomebodyElseSawIsExpected) {
   make_vault();
   auto vault = open();
