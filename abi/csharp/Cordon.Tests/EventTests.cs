@@ -47,13 +47,19 @@ public sealed class EventTests : ClientTest
     public async Task Reader_WaitsForTheNextEventAndNoLongerThanItWasTold()
     {
         CordonClient client = await OpenAsync();
-        while (await client.NextEventAsync() is not null)
+        while (await client.NextEventAsync(TimeSpan.FromMilliseconds(30)) is not null)
         {
         }
-        Assert.Null(await client.NextEventAsync(TimeSpan.FromMilliseconds(30)));
-        Task<CordonEvent?> next = client.NextEventAsync(TimeSpan.FromMinutes(5));
-        string requestId = await client.SubmitAsync(Operations.RestrictCodeExecution, Restriction(Stage.FreshMachine()));
-        Assert.Equal(requestId, (await next)!.RequestId);
+        Task<CordonEvent?> woken = NextIsolationAsync();
+        string requestId = await client.SubmitAsync(Operations.Isolate, Restriction(Stage.FreshMachine()));
+        Assert.Equal(requestId, (await woken)!.RequestId);
+
+        async Task<CordonEvent?> NextIsolationAsync()
+        {
+            while (await client.NextEventAsync(TimeSpan.FromMinutes(5)) is { } record)
+                if (record.Operation == Operations.Isolate) return record;
+            return null;
+        }
     }
 
     [Fact]
