@@ -8,23 +8,12 @@
 #include <map>
 
 #include "e2e/scripted_service.hpp"
+#include "support/sanitized.hpp"
 
 namespace cordon::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-#else
-constexpr bool kSanitized = false;
-#endif
 
 /// The program canary_host with its pipes, killed at the end.
 class CanaryHost {
