@@ -46,24 +46,24 @@ class Canary : public ScriptedTest {
     EXPECT_GT(files, 2) << "or nothing was looked at";
   }
 
-  /// What the server does with the nth POST: good, then every kind of trouble, with our own words thrown back at us.
-  static bool answer_post(ScriptedService::Connection &connection, const WireRequest &post, std::size_t nth) {
+  /// What the server does with POSTs for the devices a, b, …: good, then every kind of trouble, with our own words
+  /// thrown back at us.
+  static bool answer_post(ScriptedService::Connection &connection, const WireRequest &post, std::size_t) {
     const std::string echo = post.head.substr(post.head.find("Bearer "), 60);
     const Json error = {{"error", {{"code", "Forbidden"}, {"message", "no permission for " + echo}}}};
-    switch (nth) {
-      case 0:
+    switch (machine_of(post)[0]) {
+      case 'a':
         return accept_post(connection, post);
-      case 1:
+      case 'b':
         connection.answer(403, error.dump(), "Content-Type: application/json\r\n");
         return true;
-      case 2:
+      case 'c':
         connection.answer(500, echo);
         return true;
-      case 3:
+      case 'd':
         connection.answer(201, echo);
         return true;
-      case 4:
-      case 5:
+      case 'e':
         connection.answer(401, error.dump(), "WWW-Authenticate: Bearer error=\"" + echo + "\"\r\n");
         return true;
       default:
