@@ -50,14 +50,16 @@ public sealed class EventTests : ClientTest
         while (await client.NextEventAsync(TimeSpan.FromMilliseconds(30)) is not null)
         {
         }
-        Task<CordonEvent?> woken = NextIsolationAsync();
-        string requestId = await client.SubmitAsync(Operations.Isolate, Restriction(Stage.FreshMachine()));
-        Assert.Equal(requestId, (await woken)!.RequestId);
+        string requestId = Guid.NewGuid().ToString();
+        Task<CordonEvent?> woken = NextOfRequestAsync();
+        await client.SubmitAsync(Operations.Isolate, Restriction(Stage.FreshMachine()), new CallOptions { RequestId = requestId });
+        Assert.Equal(ActionState.Queued, (await woken)!.State);
 
-        async Task<CordonEvent?> NextIsolationAsync()
+        // Others come in between when a new ledger learns what is in flight.
+        async Task<CordonEvent?> NextOfRequestAsync()
         {
             while (await client.NextEventAsync(TimeSpan.FromMinutes(5)) is { } record)
-                if (record.Operation == Operations.Isolate) return record;
+                if (record.RequestId == requestId) return record;
             return null;
         }
     }

@@ -70,11 +70,11 @@ public sealed class LimitTests : ClientTest
     public async Task CancelledCall_WhoseActionTheServiceHoldsIsPending()
     {
         CordonClient client = await OpenAsync();
-        string machine = Stage.Cast("offline");
+        var options = new CallOptions { Until = CallUntil.Finished, RequestId = Guid.NewGuid().ToString() };
         using var source = new CancellationTokenSource();
-        var scan = new JsonObject { ["machine_id"] = machine, ["comment"] = "Waited for" };
-        Task<ActionResult> waiting = client.ActAsync(Operations.RunAntivirusScan, scan, new CallOptions { Until = CallUntil.Finished }, TwoHours, source.Token);
-        while (!(await StatesOfRequestsAsync(client, machine)).Contains("pending")) await Task.Delay(s_turn);
+        var scan = new JsonObject { ["machine_id"] = Stage.Cast("offline"), ["comment"] = "Waited for" };
+        Task<ActionResult> waiting = client.ActAsync(Operations.RunAntivirusScan, scan, options, TwoHours, source.Token);
+        while (!await IsHeldByTheServiceAsync(client, options.RequestId)) await Task.Delay(s_turn);
         await source.CancelAsync();
         Assert.IsType<ActionResult.Pending>(await waiting);
     }
@@ -192,6 +192,18 @@ public sealed class LimitTests : ClientTest
         CordonClient client = await OpenAsync();
         await client.ShutdownAsync();
         await ShuttingDown(() => client.RestrictCodeExecutionAsync(Stage.FreshMachine(), "Too late"));
+    }
+
+    private static async Task<bool> IsHeldByTheServiceAsync(CordonClient client, string requestId)
+    {
+        try
+        {
+            return (await client.PollActionAsync(requestId)).Action.State == ActionState.Pending;
+        }
+        catch (CordonException error) when (error.Status is CordonStatus.NotFound or CordonStatus.OutcomeUnknown)
+        {
+            return false;
+        }
     }
 
     private static async Task ShuttingDown(Func<Task> call) =>

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { Client } from 'cordon';
 import { actionsOf, configuration, freshMachine, openClient, storeSecret, temporaryFolder } from './stage.mjs';
@@ -36,12 +37,13 @@ test('an iteration ends with its signal', async (t) => {
 
 test('a reader waits for the next event and no longer than it was told', async (t) => {
   const client = await openClient(t);
-  while (await client.nextEvent({ waitMs: 30 })); // what there is
+  while (await client.nextEvent({ waitMs: 30 })); // what there is; more comes when a new ledger learns what is in flight
+  const requestId = randomUUID();
   const woken = (async () => {
-    for (let event; (event = await client.nextEvent({ waitMs: 60_000 })); ) if (event.operation === 'isolate') return event;
+    for (let event; (event = await client.nextEvent({ waitMs: 60_000 })); ) if (event.requestId === requestId) return event;
   })();
-  const requestId = await client.submit('isolate', { machine_id: freshMachine(), comment: 'Woken' });
-  assert.equal((await woken).requestId, requestId);
+  await client.submit('isolate', { machine_id: freshMachine(), comment: 'Woken' }, { requestId });
+  assert.equal((await woken).state, 'queued');
 });
 
 test('a request of an earlier client is followed by the next one', async (t) => {
