@@ -43,6 +43,8 @@ export class CordonError extends Error {
   readonly retryAfterMs: number | null;
   readonly requestId: string | null;
   readonly actionId: string | null;
+  /** JSON pointer to the member of the request, the options or the configuration that is wrong. */
+  readonly pointer: string | null;
   /** All that the library says. */
   readonly document: ErrorDocument;
 
@@ -54,6 +56,7 @@ export class CordonError extends Error {
     this.retryAfterMs = document.retryAfterMs;
     this.requestId = document.requestId;
     this.actionId = document.actionId;
+    this.pointer = document.pointer;
     this.document = document;
   }
 }
