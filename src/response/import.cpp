@@ -64,7 +64,9 @@ loop::Task<Result<void>> Import::run(std::shared_ptr<Tenant> tenant, loop::Scope
   if (!before) co_return fail(std::move(before.error()));
   if (*before) co_return Result<void>();
 
-  loop::Scope patience(seams_.scheduler, seams_.scheduler.now() + kPatience, &scope);
+  const BootTime now_boot = seams_.scheduler.now();
+  const nanoseconds left = scope.deadline() ? *scope.deadline() - now_boot : nanoseconds(kPatience);
+  loop::Scope patience(seams_.scheduler, now_boot + std::min(nanoseconds(kPatience), left / 3), &scope);
   defender::ActionFilter filter;
   filter.created_since = seams_.scheduler.clock().utc() - kLookBack;
   filter.or_open = true;

@@ -19,6 +19,7 @@ class Canary : public ScriptedTest {
   Canary() {
     config = config_for(service.origin(), service.origin());
     config["log"] = {{"file", (directory.path() / "log").string()}, {"level", "debug"}};
+    config["reconcile"]["settle_ms"] = 60'000;  // nothing is sent again while this lasts
   }
 
   void hear(const Reply &reply) {

@@ -33,9 +33,10 @@ TEST_F(Wire, APostOnAKeptConnectionThatDiesIsWrittenOnceAndItsOutcomeIsUnknown) 
     ScriptedService service(ca.issue(), die_on_the_second(by_reset));
     Json config = config_for(service.origin(), service.origin());
     config["state_dir"] = (directory.path() / (by_reset ? "reset" : "closed")).string();
+    config["reconcile"]["settle_ms"] = 60'000;  // before that it is not sent again
     const auto host = open(config);
     ASSERT_EQ(host->restrict_device(machine('a')).status, CORDON_OK);
-    expect_unknown(*host, host->restrict_device(machine('b')));
+    expect_unknown(*host, host->restrict_device(machine('b'), "c", nullptr, 3'000));
     const auto posts = service.posts();
     ASSERT_EQ(posts.size(), 2u);
     EXPECT_EQ(posts[0].connection, posts[1].connection) << "or this is not the case that is meant";
