@@ -94,7 +94,8 @@ Error handshake_failed(const Transfer &transfer, const std::string &host) {
         fmt::format("the server at {} does not speak TLS on this port (plain HTTP?); check the configured URL and "
                     "http.proxy",
                     host));
-  if (contains(reason, "SSL_ERROR_SYSCALL") || contains(reason, "reset by peer") || contains(reason, "unexpected eof"))
+  if (contains(reason, "SSL_ERROR_SYSCALL") || contains(reason, "Send failure:") || contains(reason, "Recv failure:") ||
+      contains(reason, "reset by peer") || contains(reason, "unexpected eof"))
     return network(
         fmt::format("{} closed the connection during the TLS handshake; check firewall and http.proxy", host));
   return tls(

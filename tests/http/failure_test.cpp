@@ -124,6 +124,13 @@ TEST_F(FailureTest, ClosedDuringTheHandshake_IsTheNetworks) {
   expect(send(post(server.url())), Status::Network, false, host(server), "handshake", true);
 }
 
+TEST_F(FailureTest, ResetAtOnce_IsTheNetworks) {
+  TlsServer server(
+      ca.issue(), [](Connection &connection) { connection.reset(); }, TlsServer::Start::Raw);
+  for (int i = 0; i < 5; ++i)  // what notices it first is chance: the connecting, a write, or a read
+    expect(send(post(server.url())), Status::Network, false, host(server), "check", true);
+}
+
 TEST_F(FailureTest, EmptyAnswer_SaysThatTheConnectionWasClosed) {
   TlsServer server(ca.issue(), [](Connection &connection) { connection.read_request(); });
   expect(send(post(server.url())), Status::Network, true, host(server), "closed the connection", true);
