@@ -10,12 +10,6 @@
 
 namespace cordon::test {
 
-/// The device that a POST to the API names.
-inline std::string machine_of(const WireRequest &request) {
-  constexpr std::string_view kBefore = "POST /api/machines/";
-  return request.head.starts_with(kBefore) ? request.head.substr(kBefore.size(), 40) : std::string();
-}
-
 /// The action that the service makes of a POST.
 inline Json action_of(const WireRequest &request, const std::string &status = "Pending") {
   const Json body = Json::parse(request.body);

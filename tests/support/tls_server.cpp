@@ -97,6 +97,14 @@ Identity TestCa::issue(const std::string &name, long valid_until_s) const {
   return identity;
 }
 
+/// A connection and the thread that serves it.
+struct TlsServer::Worker {
+  explicit Worker(std::unique_ptr<Connection> served) : connection(std::move(served)) {}
+  std::unique_ptr<Connection> connection;
+  std::thread thread;
+  bool ended = false;
+};
+
 TlsServer::TlsServer(Identity identity, Script script, Start start)
     : script_(std::move(script)), start_(start), context_(SSL_CTX_new(TLS_server_method())) {
   must(SSL_CTX_use_certificate(context_.get(), identity.certificate.get()) == 1, "server certificate");
@@ -118,12 +126,12 @@ TlsServer::~TlsServer() {
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
-    for (const auto &connection : open_)
-      if (connection->fd_ >= 0) shutdown(connection->fd_, SHUT_RDWR);
+    for (const Worker &worker : workers_)
+      if (worker.connection->fd_ >= 0) shutdown(worker.connection->fd_, SHUT_RDWR);
   }
   shutdown(listener_, SHUT_RDWR);
   acceptor_.join();
-  for (std::thread &worker : workers_) worker.join();
+  for (Worker &worker : workers_) worker.thread.join();
   ::close(listener_);
 }
 
@@ -170,16 +178,27 @@ void TlsServer::accept_all() {
     }
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    open_.push_back(std::unique_ptr<Connection>(new Connection(*this, fd, accepted_++)));
-    workers_.emplace_back([this, &connection = *open_.back()] { serve(connection); });
+    join_ended();
+    Worker &worker = workers_.emplace_back(std::unique_ptr<Connection>(new Connection(*this, fd, accepted_++)));
+    worker.thread = std::thread([this, &worker] { serve(worker); });
     changed_.notify_all();
   }
 }
 
-void TlsServer::serve(Connection &connection) {
+/// With the lock held, as the last thing a worker does is to mark itself under it.
+void TlsServer::join_ended() {
+  workers_.remove_if([](Worker &worker) {
+    if (worker.ended) worker.thread.join();
+    return worker.ended;
+  });
+}
+
+void TlsServer::serve(Worker &worker) {
+  Connection &connection = *worker.connection;
   if (start_ == Start::Raw || connection.handshake()) script_(connection);
   connection.close();
   const std::lock_guard lock(mutex_);
+  worker.ended = true;
   ++ended_;
   changed_.notify_all();
 }

@@ -56,6 +56,12 @@ struct WireRequest {
   std::string body;
 };
 
+/// The device that a POST to the API names; empty when it is none.
+inline std::string machine_of(const WireRequest &request) {
+  constexpr std::string_view kBefore = "POST /api/machines/";
+  return request.head.starts_with(kBefore) ? request.head.substr(kBefore.size(), 40) : std::string();
+}
+
 /// A TLS server on loopback, a thread per connection, whose behaviour is a script run for every connection accepted.
 class TlsServer {
  public:
@@ -107,8 +113,10 @@ class TlsServer {
   void wait_for_ended(int count);
 
  private:
+  struct Worker;
   void accept_all();
-  void serve(Connection &connection);
+  void serve(Worker &worker);
+  void join_ended();
 
   Script script_;
   Start start_;
@@ -121,8 +129,7 @@ class TlsServer {
   int accepted_ = 0;
   int ended_ = 0;
   std::vector<WireRequest> requests_;
-  std::vector<std::thread> workers_;
-  std::list<std::unique_ptr<Connection>> open_;
+  std::list<Worker> workers_;
   std::thread acceptor_;
 };
 
