@@ -30,7 +30,7 @@ inline void PrintTo(const Reply &reply, std::ostream *out) {
   *out << cordon_status_name(reply.status) << " " << reply.document.dump() << " " << reply.error.dump();
 }
 
-/// A host that knows the C ABI only: owns one client.
+/// A host that knows the C ABI only: owns one client. Any thread.
 class Host {
  public:
   explicit Host(const Json &config) {
@@ -48,20 +48,20 @@ class Host {
   Reply restrict_device(const std::string &machine, const std::string &comment = "test", const Json &options = nullptr,
                         std::int32_t timeout_ms = 20'000) {
     return out([&](char **text, cordon_error **error) {
-      return cordon_restrict_code_execution(client_, machine.c_str(), comment.c_str(), options_text(options),
-                                            timeout_ms, text, error);
+      return cordon_restrict_code_execution(client_, machine.c_str(), comment.c_str(), Text(options).get(), timeout_ms,
+                                            text, error);
     });
   }
   Reply quarantine(const std::string &machine, const std::string &sha1, const std::string &comment = "test",
                    const Json &options = nullptr, std::int32_t timeout_ms = 20'000) {
     return out([&](char **text, cordon_error **error) {
-      return cordon_stop_and_quarantine(client_, machine.c_str(), sha1.c_str(), comment.c_str(), options_text(options),
+      return cordon_stop_and_quarantine(client_, machine.c_str(), sha1.c_str(), comment.c_str(), Text(options).get(),
                                         timeout_ms, text, error);
     });
   }
   Reply poll(const std::string &id, std::int32_t wait_ms = 20'000, const Json &options = nullptr) {
     return out([&](char **text, cordon_error **error) {
-      return cordon_poll_action(client_, id.c_str(), options_text(options), wait_ms, text, error);
+      return cordon_poll_action(client_, id.c_str(), Text(options).get(), wait_ms, text, error);
     });
   }
   Reply call(const std::string &operation, const Json &request = Json::object(), std::int32_t timeout_ms = 20'000) {
@@ -79,7 +79,7 @@ class Host {
   }
   Reply next_event(std::int32_t wait_ms = 20'000, const Json &options = nullptr) {
     return out([&](char **text, cordon_error **error) {
-      return cordon_next_event(client_, options_text(options), wait_ms, text, error);
+      return cordon_next_event(client_, Text(options).get(), wait_ms, text, error);
     });
   }
   Reply withdraw(const std::string &id) {
@@ -106,11 +106,17 @@ class Host {
   }
 
  private:
-  const char *options_text(const Json &options) {
-    if (options.is_null()) return nullptr;
-    options_ = options.is_string() ? options.get<std::string>() : options.dump();
-    return options_.c_str();
-  }
+  /// What options become as an argument; lives as long as the expression that makes it.
+  class Text {
+   public:
+    explicit Text(const Json &options)
+        : text_(options.is_string() ? options.get<std::string>() : options.dump()), is_null_(options.is_null()) {}
+    const char *get() const { return is_null_ ? nullptr : text_.c_str(); }
+
+   private:
+    std::string text_;
+    bool is_null_;
+  };
   template <class F>
   static Reply out(F call) {
     char *text = nullptr;
@@ -141,7 +147,6 @@ class Host {
 
   cordon_client *client_ = nullptr;
   Reply opened_;
-  std::string options_;
 };
 
 /// A directory that goes with its owner.
