@@ -5,6 +5,7 @@
 #   sh tests/run.sh --sanitize    the same, and the suite under g++'s and clang's ASan and UBSan, and ThreadSanitizer
 #   sh tests/run.sh --fuzz [S]    only the fuzz targets, each for S seconds (default 60)
 #   sh tests/run.sh --bench       only the benchmarks: figures beside their peers, nothing asserted
+#   sh tests/run.sh --load        only what takes its time: 1,000 kills, more broken bytes, and the proofs under load
 #
 # The last line is "N passed, N failed, N skipped"; every test of every suite counts one, and so does each other stage.
 # The suite itself always runs; a sanitizer stage is skipped, and named so, while nothing changed since it passed.
@@ -23,6 +24,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --sanitize) sanitize=yes ;;
     --bench) mode=bench ;;
+    --load) mode=load ;;
     --fuzz)
       mode=fuzz
       case ${2:-} in
@@ -243,6 +245,20 @@ run_bench() {
   fi
 }
 
+# What the suite does with a few moments and bytes, with many; then the proofs of tests/bench/load.py.
+run_load() {
+  if check 'build (dev)' build dev faults_test; then
+    check '1,000 kills of 8 workers' env CORDON_KILLS=1000 build/dev/tests/faults/faults_test --gtest_filter='Kill.*'
+    check 'connections broken at 500 bytes' env CORDON_OFFSETS=500 build/dev/tests/faults/faults_test \
+      --gtest_filter='ByteOffsets.*'
+  fi
+  check 'build (bench)' build bench || return
+  for proof in sharing window flight crowd submits peer; do
+    check "load: $proof" python3 tests/bench/load.py build/bench "$proof"
+    cat "$check_log"
+  done
+}
+
 run_suite() {
   if check 'build (dev)' build dev; then suite dev; fi
   check 'build (release)' build release
@@ -290,6 +306,7 @@ trap 'interrupted=yes; exit 1' HUP INT TERM
 
 case $mode in
   bench) groups='build bench' ;;
+  load) groups='build test bench' ;;
   *) groups='build test' ;;
 esac
 # shellcheck disable=SC2086

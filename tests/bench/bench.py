@@ -153,12 +153,12 @@ def start_relay(stack, build, port, delay_ms):
     return int(relay.stdout.readline())
 
 
-def start_emulator(stack, build, folder, machines):
-    """Returns the ready file's document."""
+def start_emulator(stack, build, folder, machines, *options):
+    """Returns the ready file's document. Without options there is no quota."""
     folder.mkdir()
     ready = folder / "ready.json"
     server = subprocess.Popen([str(build / "src/emulator/cordon-emulator"), "--ready-file", str(ready), "--tls-dir",
-                               str(folder), "--machines", str(machines), "--quota", UNLIMITED],
+                               str(folder), "--machines", str(machines), *(options or ("--quota", UNLIMITED))],
                               stdout=subprocess.DEVNULL)
     stack.callback(stop, server)
     deadline = time.monotonic() + 60
@@ -190,6 +190,15 @@ def one_tenant(server):
     return {"tenants": {"bench": {
         "tenant_id": TENANT, "client_id": CLIENT, "cloud": cloud,
         "credential": {"kind": "client_secret", "secret_name": "bench"}}}}
+
+
+def fetch_token(ready):
+    form = urllib.parse.urlencode({
+        "grant_type": "client_credentials", "client_id": ready["client_id"], "client_secret": ready["client_secret"],
+        "scope": "https://api.securitycenter.microsoft.com/.default"}).encode()
+    context = ssl.create_default_context(cafile=ready["ca_file"])
+    url = f"{ready['url']}/{ready['tenant_id']}/oauth2/v2.0/token"
+    return json.load(urllib.request.urlopen(url, form, context=context))["access_token"]
 
 
 class Bench:
@@ -274,7 +283,7 @@ class Bench:
             return self.machines_file(name, [next(machines) for _ in range(count)])
 
         config = self.config_for("act", ready)
-        token = self.token(ready)
+        token = fetch_token(ready)
         peer_command = [self.programs / "peer_action", ready["url"], token, ready["ca_file"]]
         with contextlib.ExitStack() as programs:
             peer = Program(programs, "peer_action", *peer_command, some("peer", 450), self.folder / "peer.journal")
@@ -282,15 +291,6 @@ class Bench:
             self.compare("action, warm, one durable append", peer, ours, 10, 40)
         self.processes(config, peer_command, some)
         self.syncs(config, some)
-
-    def token(self, ready):
-        form = urllib.parse.urlencode({
-            "grant_type": "client_credentials", "client_id": ready["client_id"],
-            "client_secret": ready["client_secret"],
-            "scope": "https://api.securitycenter.microsoft.com/.default"}).encode()
-        context = ssl.create_default_context(cafile=ready["ca_file"])
-        url = f"{ready['url']}/{ready['tenant_id']}/oauth2/v2.0/token"
-        return json.load(urllib.request.urlopen(url, form, context=context))["access_token"]
 
     def processes(self, config, peer_command, some):
         """A fresh process each: start, one action, end. The token is at hand on both sides (ours: in the ledger)."""
