@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <thread>
@@ -30,7 +31,7 @@ class ByteOffsets : public EmulatorTest {
  protected:
   ByteOffsets()
       : EmulatorTest(
-            {"--speed", "60", "--machines", std::to_string(40 + 14 * offsets_wanted()), "--quota", "1000000/60s"}),
+            {"--speed", "60", "--machines", std::to_string(60 + 14 * offsets_wanted()), "--quota", "1000000/60s"}),
         proxy(port_of(emulator.url())) {
     config["quota"] = "1000000/60s";
     config["reconcile"]["settle_ms"] = 60;
@@ -65,12 +66,22 @@ class ByteOffsets : public EmulatorTest {
     return reply;
   }
 
-  /// How many bytes one action takes each way, on a kept connection or on a new one.
-  ByteProxy::Traffic measure(bool on_new_connection) {
+  /// An action on a connection that is sound.
+  void act_undisturbed(bool on_new_connection) {
     if (on_new_connection) proxy.cut_all();
     proxy.disarm();
     EXPECT_EQ(act().status, CORDON_PENDING);
-    return proxy.traffic();
+  }
+  /// How many bytes one action takes each way, on a kept connection or on a new one: the least of several, for what is
+  /// looked for after a loss goes the same way.
+  ByteProxy::Traffic measure(bool on_new_connection) {
+    ByteProxy::Traffic least{SIZE_MAX, SIZE_MAX};
+    for (int i = 0; i < 4; ++i) {
+      act_undisturbed(on_new_connection);
+      const ByteProxy::Traffic once = proxy.traffic();
+      least = {std::min(least.request, once.request), std::min(least.answer, once.answer)};
+    }
+    return least;
   }
 
   static std::size_t length(ByteProxy::Traffic traffic, Direction direction) {
@@ -85,8 +96,8 @@ class ByteOffsets : public EmulatorTest {
       const std::size_t offset = i * (whole - 1) / (wanted - 1) + (i + 1 == wanted ? 1 : 0);
       if (on_new_connection)
         proxy.cut_all();
-      else if (proxy.connections() == 0 || i > 0)
-        measure(false);
+      else if (i > 0)
+        act_undisturbed(false);
       proxy.arm({direction, offset, deed});
       const Reply reply = deed == Deed::Stall ? act_until_stalled(i % 2 == 0) : act();
       struck += proxy.has_struck() ? 1 : 0;
@@ -132,7 +143,7 @@ class ByteOffsets : public EmulatorTest {
         EXPECT_TRUE(state == "withdrawn" || state == "expired") << state;
         continue;
       }
-      EXPECT_EQ(state, applied ? "succeeded" : "unknown");
+      EXPECT_EQ(state, applied ? "succeeded" : "expired") << "what was not applied is sent again while it is wanted";
       EXPECT_EQ(text_or(ends[device], "action_id"), applied ? at_service[device] : "");
     }
   }
