@@ -9,21 +9,21 @@
 #include <sys/resource.h>
 #include <time.h>
 
-static double meter_wall_us(void) {
+static inline double meter_wall_us(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
 /* Of the whole process, all threads. */
-static double meter_cpu_us(void) {
+static inline double meter_cpu_us(void) {
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);
   return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
          (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
-static int meter_order(const void *left, const void *right) {
+static inline int meter_order(const void *left, const void *right) {
   const double a = *(const double *)left;
   const double b = *(const double *)right;
   return (a > b) - (a < b);
@@ -31,7 +31,7 @@ static int meter_order(const void *left, const void *right) {
 
 /* Answers "<median wall us> <90th percentile wall us> <mean CPU us> <mean wall us>" for each batch until stdin ends.
  * A call returns 0 when it did its work; anything else ends the program. */
-static int meter_serve(int (*call)(void *), void *context) {
+static inline int meter_serve(int (*call)(void *), void *context) {
   char line[32];
   puts("ready");
   fflush(stdout);

@@ -96,7 +96,7 @@ class Host {
   }
   Reply rekey(const Json &options, const std::string &secret = "") {
     return plain([&](cordon_error **error) {
-      return cordon_vault_rekey(client_, options_text(options), secret.data(), secret.size(), 60'000, error);
+      return cordon_vault_rekey(client_, Text(options).get(), secret.data(), secret.size(), 60'000, error);
     });
   }
   Reply set_secret(const std::string &name, const std::string &value) {
