@@ -42,6 +42,7 @@ milliseconds track_interval(const Timing &timing, std::int64_t in_flight) {
 }
 
 void Tracker::follow(const std::string &tenant) {
+  if (tenant_named_(tenant) == nullptr) return;  // another client's: it must not get the lease here
   Watch &watch = watches_[tenant];
   watch.wanted = true;
   if (watch.running) return;
