@@ -10,7 +10,7 @@ namespace cordon::test {
 namespace {
 
 constexpr std::size_t kThreads = 32;
-constexpr unsigned kSeed = 20260301;
+constexpr unsigned kMixSeed = 20260301;
 
 /// Many host threads that call every function of the ABI as they like, while the client is reloaded, shut down and
 /// freed under them. Run under ThreadSanitizer this is the proof that any thread may call anything.
@@ -126,7 +126,7 @@ TEST_F(Mix, OfEveryFunctionFromManyThreadsWhileTheClientEndsIsCleanAndTrue) {
     std::vector<std::thread> threads;
     for (unsigned i = 0; i < kThreads; ++i)
       threads.emplace_back([&, i] {
-        std::mt19937 chance(kSeed + round * 100 + i);
+        std::mt19937 chance(kMixSeed + round * 100 + i);
         while (!end) call_something(*host, chance);
       });
     const long begun = calls;

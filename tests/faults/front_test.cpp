@@ -8,7 +8,7 @@
 namespace cordon::test {
 namespace {
 
-constexpr const char *kPost = "POST /api/machines/{id}/restrictCodeExecution";
+constexpr const char *kRestrict = "POST /api/machines/{id}/restrictCodeExecution";
 
 /// nginx before the service: HTTP/2, many requests on one connection, and a gateway's own answers.
 class Front : public EmulatorTest {
@@ -51,7 +51,7 @@ TEST_F(Front, AGatewaysAnswerForALostOneIsNoAnswer) {
   ASSERT_EQ(host->restrict_device(machine(0)).status, CORDON_PENDING);
   std::size_t i = 1;
   for (const char *kind : {"drop_after", "error_after", "garbage", "wrong_machine", "slow"}) {
-    emulator.arm_fault({{"endpoint", kPost}, {"kind", kind}, {"seconds", 1}});
+    emulator.arm_fault({{"endpoint", kRestrict}, {"kind", kind}, {"seconds", 1}});
     const Reply reply = host->restrict_device(machine(i++), "c", {{"until", "finished"}});
     EXPECT_EQ(reply.status, CORDON_OK) << kind << " " << ::testing::PrintToString(reply);
     EXPECT_EQ(reply.document["adopted"], false);
@@ -74,7 +74,7 @@ TEST_F(Front, ThatIsKilledWithManyAnswersOnTheirWayLosesNone) {
   start();
   const auto host = open();
   ASSERT_EQ(host->restrict_device(machine(0)).status, CORDON_PENDING);
-  emulator.arm_fault({{"endpoint", kPost}, {"kind", "slow"}, {"seconds", 30}, {"times", kAtOnce}});
+  emulator.arm_fault({{"endpoint", kRestrict}, {"kind", "slow"}, {"seconds", 30}, {"times", kAtOnce}});
   std::vector<std::string> ids;
   for (std::size_t i = 1; i <= kAtOnce; ++i)
     ids.push_back(host->submit("restrict_code_execution", {{"machine_id", machine(i)}, {"comment", "c"}}).text);
