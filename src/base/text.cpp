@@ -109,6 +109,31 @@ std::optional<std::int64_t> parse_int(std::string_view text) noexcept {
   return value;
 }
 
+std::string hex_encode(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  out.reserve(2 * bytes.size());
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += kDigits[byte >> 4];
+    out += kDigits[byte & 15];
+  }
+  return out;
+}
+
+std::optional<std::string> hex_decode(std::string_view text) {
+  const auto value = [](unsigned char c) { return c <= '9' ? c - '0' : to_lower(static_cast<char>(c)) - 'a' + 10; };
+  if (text.size() % 2 != 0) return std::nullopt;
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    const auto high = static_cast<unsigned char>(text[i]);
+    const auto low = static_cast<unsigned char>(text[i + 1]);
+    if (!is_hex_digit(high) || !is_hex_digit(low)) return std::nullopt;
+    out += static_cast<char>(16 * value(high) + value(low));
+  }
+  return out;
+}
+
 std::string base64url_encode(std::string_view bytes) {
   std::string out(sodium_base64_ENCODED_LEN(bytes.size(), sodium_base64_VARIANT_URLSAFE_NO_PADDING), '\0');
   sodium_bin2base64(out.data(), out.size(), reinterpret_cast<const unsigned char *>(bytes.data()), bytes.size(),

@@ -28,6 +28,9 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
 /// A decimal integer with nothing before or behind it.
 std::optional<std::int64_t> parse_int(std::string_view text) noexcept;
 
+std::string hex_encode(std::string_view bytes);  ///< in lower case
+std::optional<std::string> hex_decode(std::string_view text);
+
 std::string base64url_encode(std::string_view bytes);  ///< without padding
 std::optional<std::string> base64url_decode(std::string_view text);
 

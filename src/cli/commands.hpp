@@ -15,6 +15,7 @@ struct Globals {
 /// outlive the parsing.
 void add_action_commands(CLI::App &app, const Globals &globals, int &result);
 void add_event_command(CLI::App &app, const Globals &globals, int &result);
+void add_audit_commands(CLI::App &app, const Globals &globals, int &result);
 void add_vault_commands(CLI::App &app, const Globals &globals, int &result);
 void add_rekey_commands(CLI::App &vault, const Globals &globals, int &result);
 void add_library_commands(CLI::App &app, const Globals &globals, int &result);

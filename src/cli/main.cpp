@@ -22,6 +22,7 @@ int run(int argc, char **argv) {
   app.footer(exit_codes_help());
   add_action_commands(app, globals, result);
   add_event_command(app, globals, result);
+  add_audit_commands(app, globals, result);
   add_vault_commands(app, globals, result);
   add_library_commands(app, globals, result);
   try {

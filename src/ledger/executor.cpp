@@ -61,21 +61,23 @@ class ThreadExecutor final : public Executor {
     Batch batch;
     std::unique_lock lock(mutex_);
     for (;;) {
-      if (waiting_.empty()) {
+      for (bool more = true; more && waiting_.empty() && !stopping_;) {
         lock.unlock();
-        runner_->idle();
+        more = runner_->idle();
         lock.lock();
       }
       sleeping_ = true;
       wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
       sleeping_ = false;
-      if (waiting_.empty()) return;
+      if (waiting_.empty()) break;
       batch.swap(waiting_);
       lock.unlock();
       runner_->run_batch(batch);
       batch.clear();
       lock.lock();
     }
+    lock.unlock();
+    runner_->ending();
   }
 
   BatchRunner *runner_ = nullptr;

@@ -15,8 +15,10 @@ class BatchRunner {
   virtual ~BatchRunner() = default;
   /// Runs all jobs in one transaction and finishes them. Empties the batch. Never on two threads at a time.
   virtual void run_batch(Batch &batch) noexcept = 0;
-  /// Called when no job waits.
-  virtual void idle() noexcept = 0;
+  /// Called when no job waits, and again while it says that there is more to do and still none waits.
+  virtual bool idle() noexcept = 0;
+  /// Called once, after the last job, on the thread that ran it; not if there never was one.
+  virtual void ending() noexcept {}
 };
 
 /// Decides when and on which thread jobs run: the seam for a simulation.

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sodium.h>
 #include <unistd.h>
 
 #include <array>
@@ -20,12 +19,6 @@ constexpr std::string_view kMagic = "cordon-head/1 ";
 constexpr std::size_t kIdSize = 36;
 constexpr std::size_t kDigits = 20;
 constexpr std::size_t kSize = kMagic.size() + kIdSize + 1 + kDigits + 1 + 2 * kMacSize + 1;
-
-std::string hex(std::string_view bytes) {
-  std::string out;
-  for (const char c : bytes) out += fmt::format("{:02x}", static_cast<unsigned char>(c));
-  return out;
-}
 
 }  // namespace
 
@@ -50,21 +43,17 @@ std::optional<HeadFile::Head> HeadFile::read() const {
   Head head;
   head.ledger_id = text.substr(0, kIdSize);
   const auto sequence = parse_int(text.substr(kIdSize + 1, kDigits));
-  const std::string_view mac = text.substr(kIdSize + 1 + kDigits + 1, 2 * kMacSize);
-  head.mac.resize(kMacSize);
-  std::size_t size = 0;
-  if (!sequence ||
-      sodium_hex2bin(reinterpret_cast<unsigned char *>(head.mac.data()), kMacSize, mac.data(), mac.size(), nullptr,
-                     &size, nullptr) != 0 ||
-      size != kMacSize)
-    return std::nullopt;
+  auto mac = hex_decode(text.substr(kIdSize + 1 + kDigits + 1, 2 * kMacSize));
+  if (!sequence || !mac) return std::nullopt;
+  head.mac = std::move(*mac);
   head.sequence = *sequence;
   return head;
 }
 
 void HeadFile::write(const Head &head) const noexcept {
   try {
-    const std::string line = fmt::format("{}{:<36} {:020} {}\n", kMagic, head.ledger_id, head.sequence, hex(head.mac));
+    const std::string line =
+        fmt::format("{}{:<36} {:020} {}\n", kMagic, head.ledger_id, head.sequence, hex_encode(head.mac));
     if (::pwrite(fd_, line.data(), line.size(), 0) < 0) return;
   } catch (...) {
     return;

@@ -4,10 +4,14 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
+#include "ledger/checkpoint.hpp"
+
 namespace cordon::ledger {
 namespace {
 
-constexpr const char *kColumns = "sequence, at, kind, request_id, tenant, owner, body, key_id, mac";
+// Enough to tell a record that was moved.
+constexpr std::int64_t kNeighbours = 16;
 
 /// A JSON array of texts, or empty for no restriction.
 std::string json_list(const std::vector<std::string> &words) {
@@ -16,70 +20,49 @@ std::string json_list(const std::vector<std::string> &words) {
 
 }  // namespace
 
-struct Journal::Row {
-  Row() {}
-  std::int64_t sequence = 0;
-  std::int64_t at = 0;
-  std::string kind, request, tenant, owner, body;
-  std::int64_t key_id = 0;
-  std::string mac;
-};
-
 Journal::Journal(Database &db, const Keyring &keyring, std::string owner)
     : db_(db),
       keyring_(keyring),
       owner_(std::move(owner)),
-      append_(db, fmt::format("INSERT INTO journal ({}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", kColumns)),
-      newest_(db, "SELECT sequence, mac FROM journal ORDER BY sequence DESC LIMIT 1"),
+      append_(db, fmt::format("INSERT INTO journal ({}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kJournalColumns)),
+      newest_(db, "SELECT sequence, mac, digest FROM journal ORDER BY sequence DESC LIMIT 1"),
       after_(db, fmt::format("SELECT {} FROM journal WHERE sequence > ?1 AND (?2 = '' OR tenant = ?2)"
                              " AND (?3 = '' OR request_id = ?3) AND (?4 = '' OR owner = ?4)"
                              " AND (?5 = '' OR kind IN (SELECT value FROM json_each(?5)))"
-                             " ORDER BY sequence LIMIT ?6",
-                             kColumns)),
+                             " AND kind NOT IN ('{}', '{}') ORDER BY sequence LIMIT ?6",
+                             kJournalColumns, kCheckpointKind, kArchiveKind)),
       changes_(db,
                "SELECT sequence, request_id, tenant, owner FROM journal WHERE sequence > ? ORDER BY sequence LIMIT ?"),
-      walk_(db, fmt::format("SELECT {} FROM journal WHERE sequence > ? ORDER BY sequence LIMIT ?", kColumns)),
-      mac_of_(db, "SELECT mac FROM journal WHERE sequence = ?") {}
+      rows_(db, fmt::format("SELECT {} FROM journal WHERE sequence > ? ORDER BY sequence LIMIT ?", kJournalColumns)),
+      row_(db, fmt::format("SELECT {} FROM journal WHERE sequence = ?", kJournalColumns)),
+      newest_of_kind_(db,
+                      "SELECT sequence FROM journal WHERE kind = ? AND sequence > ? ORDER BY sequence DESC LIMIT 1"),
+      base_text_(db, "SELECT value FROM meta WHERE name = 'journal_base'"),
+      put_base_(db,
+                "INSERT INTO meta (name, value) VALUES ('journal_base', ?)"
+                " ON CONFLICT (name) DO UPDATE SET value = excluded.value"),
+      cut_(db, "DELETE FROM journal WHERE sequence <= ?") {}
 
-Journal::Row Journal::read(const Rows &rows) {
-  Row row;
-  row.sequence = rows.integer(0);
-  row.at = rows.integer(1);
-  row.kind = rows.text(2);
-  row.request = rows.text(3);
-  row.tenant = rows.text(4);
-  row.owner = rows.text(5);
-  row.body = rows.text(6);
-  row.key_id = rows.integer(7);
-  row.mac = rows.text(8);
-  return row;
-}
-
-std::string Journal::mac(std::string_view previous, const Row &row) const {
-  return Keyring::Mac(keyring_, previous)
-      .field(row.sequence)
-      .field(row.at)
-      .field(row.kind)
-      .field(row.request)
-      .field(row.tenant)
-      .field(row.owner)
-      .field(row.body)
-      .field(row.key_id)
-      .finish();
+void Journal::set_tail(Tail tail) {
+  tail_ = std::move(tail);
+  newest_request_.clear();
+  signed_through_ = std::min(signed_through_, tail_.sequence);
 }
 
 Result<void> Journal::reload() {
+  Rows base = base_text_.query();
+  const auto has_base = base.next();
+  if (!has_base) return tl::unexpected(has_base.error());
+  base_ = *has_base ? parse_link(base.text(0)).value_or(ChainLink()) : ChainLink();
   Rows rows = newest_.query();
-  return rows.next().map([&](bool found) {
-    tail_ = Tail();
-    if (found) tail_ = Tail{rows.integer(0), rows.text(1)};
-  });
+  return rows.next().map(
+      [&](bool found) { set_tail(found ? ChainLink(rows.integer(0), rows.text(1), rows.text(2)) : base_); });
 }
 
 Result<std::int64_t> Journal::append(const Record &record) {
   if (!keyring_.has_key())
     return fail(Status::VaultLocked, "nothing can be recorded while the ledger has no key; unlock the vault first");
-  Row row;
+  JournalRow row;
   row.sequence = tail_.sequence + 1;
   row.at = record.at.unix_ticks();
   row.kind = record.kind;
@@ -88,15 +71,81 @@ Result<std::int64_t> Journal::append(const Record &record) {
   row.owner = owner_;
   row.body = dump(record.body);
   row.key_id = keyring_.key_id();
-  row.mac = mac(tail_.mac, row);
+  row.mac = mac_of(keyring_, tail_.mac, row);
+  row.digest = running_digest(tail_.digest, row);
   return append_
       .run(row.sequence, row.at, std::string_view(row.kind), std::string_view(row.request),
            std::string_view(row.tenant), std::string_view(row.owner), std::string_view(row.body), row.key_id,
-           Blob(row.mac))
+           Blob(row.mac), Blob(row.digest))
       .map([&] {
-        tail_ = Tail{row.sequence, row.mac};
+        tail_ = ChainLink(row);
+        newest_request_ = record.body.contains("action") ? std::move(row.request) : std::string();
         return row.sequence;
       });
+}
+
+Result<void> Journal::checkpoint(bool in_any_case, UtcTicks now) {
+  if (!keyring_.has_key() || (!in_any_case && tail_.sequence - signed_through_ < kCheckpointEvery)) return {};
+  // Another process may have signed.
+  const auto newest = newest_of_kind(kCheckpointKind, signed_through_);
+  if (!newest) return tl::unexpected(newest.error());
+  signed_through_ = std::max({signed_through_, *newest, base_.sequence});
+  const std::int64_t without = tail_.sequence - signed_through_;
+  if (without == 0 || (!in_any_case && without < kCheckpointEvery)) return {};
+  return append(Record(kCheckpointKind, RequestId(), "", checkpoint_body(keyring_, ledger_id_, tail_), now))
+      .map([this](std::int64_t sequence) { signed_through_ = sequence; });
+}
+
+Result<void> Journal::cut_beginning(const ChainLink &through, const std::string &archive, UtcTicks now) {
+  Json body = {{"through", through.sequence},
+               {"mac", hex_encode(through.mac)},
+               {"digest", hex_encode(through.digest)},
+               {"file", archive}};
+  const std::string base = text_of(through);
+  return append(Record(kArchiveKind, RequestId(), "", std::move(body), now))
+      .and_then([&](std::int64_t) { return cut_.run(through.sequence); })
+      .and_then([&] { return put_base_.run(std::string_view(base)); })
+      .map([&] { base_ = through; });
+}
+
+Result<std::vector<JournalRow>> Journal::rows_after(std::int64_t sequence, std::size_t limit) {
+  Rows rows = rows_.query(sequence, static_cast<std::int64_t>(limit));
+  std::vector<JournalRow> found;
+  for (;;) {
+    const auto more = rows.next();
+    if (!more) return tl::unexpected(more.error());
+    if (!*more) return found;
+    found.push_back(JournalRow::read(rows));
+  }
+}
+
+Result<std::optional<ChainLink>> Journal::link_at(std::int64_t sequence) {
+  if (sequence == base_.sequence) return std::optional(base_);
+  Rows rows = row_.query(sequence);
+  return rows.next().map(
+      [&](bool found) { return found ? std::optional(ChainLink(JournalRow::read(rows))) : std::nullopt; });
+}
+
+Result<std::int64_t> Journal::newest_of_kind(const char *kind, std::int64_t after) {
+  Rows rows = newest_of_kind_.query(std::string_view(kind), after);
+  return rows.next().map([&](bool found) { return found ? rows.integer(0) : 0; });
+}
+
+Result<ChainLink> Journal::newest_mark(std::int64_t at_least) {
+  const auto checkpoint = newest_of_kind(kCheckpointKind, base_.sequence);
+  if (!checkpoint) return tl::unexpected(checkpoint.error());
+  const std::int64_t least = std::max(std::min(*checkpoint, tail_.sequence - at_least), base_.sequence);
+  const auto damage = newest_of_kind(kDamageKind, least);
+  if (!damage) return tl::unexpected(damage.error());
+  const std::int64_t begin = std::max(least, *damage);
+  return link_at(begin).map([this](std::optional<ChainLink> link) { return link ? std::move(*link) : base_; });
+}
+
+Result<bool> Journal::is_sound(const JournalRow &row) {
+  if (!keyring_.has_key()) return !Json::parse(row.body, nullptr, false).is_discarded();
+  return link_at(row.sequence - 1).map([&](const std::optional<ChainLink> &before) {
+    return before && row.mac == mac_of(keyring_, before->mac, row);
+  });
 }
 
 Result<std::vector<JournalRecord>> Journal::after(std::int64_t cursor, const EventFilter &filter, std::size_t limit) {
@@ -108,7 +157,14 @@ Result<std::vector<JournalRecord>> Journal::after(std::int64_t cursor, const Eve
     const auto more = rows.next();
     if (!more) return tl::unexpected(more.error());
     if (!*more) return records;
-    Row row = read(rows);
+    JournalRow row = JournalRow::read(rows);
+    const auto sound = is_sound(row);
+    if (!sound) return tl::unexpected(sound.error());
+    if (!*sound && !records.empty()) return records;
+    if (!*sound)
+      return fail(Status::Ledger, fmt::format("record {0} of the ledger {1} is not what was written; run audit_verify, "
+                                              "and go on behind it with after: {0}",
+                                              row.sequence, db_.path()));
     JournalRecord record;
     record.sequence = row.sequence;
     record.at = UtcTicks::from_unix_ticks(row.at);
@@ -117,9 +173,6 @@ Result<std::vector<JournalRecord>> Journal::after(std::int64_t cursor, const Eve
     record.tenant = std::move(row.tenant);
     record.owner = std::move(row.owner);
     record.body = Json::parse(row.body, nullptr, false);
-    if (record.body.is_discarded())
-      return fail(Status::Ledger,
-                  fmt::format("record {} of the ledger {} is damaged; run audit_verify", row.sequence, db_.path()));
     records.push_back(std::move(record));
   }
 }
@@ -143,46 +196,58 @@ Result<void> Journal::walk(ChainWalk &walk, std::size_t limit) {
   if (!keyring_.has_key())
     return fail(Status::VaultLocked,
                 "the journal can't be checked while the ledger has no key; unlock the vault first");
-  if (walk.mac.empty()) walk.mac = Tail().mac;
-  Rows rows = walk_.query(walk.sequence, static_cast<std::int64_t>(limit));
-  for (std::size_t seen = 0; walk.damage.empty(); ++seen) {
-    const auto more = rows.next();
-    if (!more) return tl::unexpected(more.error());
-    if (!*more) {
-      walk.at_end = seen < limit;
-      return {};
-    }
-    const Row row = read(rows);
-    if (row.sequence != walk.sequence + 1)
-      walk.damage = fmt::format("record {} is missing: {} follows {}", walk.sequence + 1, row.sequence, walk.sequence);
-    else if (row.key_id != keyring_.key_id())
-      walk.damage = fmt::format("record {} names a key that is not this ledger's", row.sequence);
-    else if (row.mac != mac(walk.mac, row))
-      walk.damage = fmt::format("record {} is not what was written: its MAC does not fit", row.sequence);
-    else
-      walk.mac = row.mac, walk.sequence = row.sequence;
+  if (!walk.begun || walk.link.sequence < base_.sequence) {  // at the beginning, or what was checked has been archived
+    walk.begun = true;
+    walk.base = walk.link = base_;
+    walk.base_vouched = false;
   }
-  walk.at_end = true;
+  const auto rows = rows_after(walk.link.sequence, limit);
+  if (!rows) return tl::unexpected(rows.error());
+  for (const JournalRow &row : *rows) {
+    walk_over(walk, row, keyring_, ledger_id_);
+    if (walk.damage.empty()) continue;
+    walk.at_end = true;
+    return tell_if_moved(walk, row);
+  }
+  walk.at_end = rows->size() < limit;
   return {};
 }
 
-Result<std::string> Journal::check_newest() {
-  ChainWalk last;
-  if (tail_.sequence == 0) return std::string();
-  if (tail_.sequence > 1) {
-    Rows rows = mac_of_.query(tail_.sequence - 1);
-    const auto found = rows.next();
-    if (!found) return tl::unexpected(found.error());
-    if (!*found) return fmt::format("record {} is missing", tail_.sequence - 1);
-    last.sequence = tail_.sequence - 1;
-    last.mac = rows.text(0);
-  }
-  return walk(last, 1).map([&] { return last.damage; });
+Result<void> Journal::tell_if_moved(ChainWalk &walk, const JournalRow &row) {
+  const auto around = rows_after(row.sequence - kNeighbours - 1, 2 * kNeighbours + 1);
+  if (!around) return tl::unexpected(around.error());
+  if (const std::int64_t place = written_as(row, *around, keyring_); place != 0)
+    walk.damage = fmt::format("record {} was moved: it was written as record {}", row.sequence, place);
+  return {};
+}
+
+Result<std::string> Journal::check_record_of(const RequestRow &request, std::int64_t sequence) {
+  if (sequence != 0 && sequence <= base_.sequence && is_ended(request.state)) return std::string();  // archived
+  const auto rows = rows_after(sequence - 1, 1);
+  if (!rows) return tl::unexpected(rows.error());
+  if (rows->empty() || rows->front().sequence != sequence)
+    return fmt::format("record {}, on which it rests, is missing", sequence);
+  const JournalRow &row = rows->front();
+  const auto sound = is_sound(row);
+  if (!sound) return tl::unexpected(sound.error());
+  if (!*sound) return fmt::format("record {}, on which it rests, is not what was written", sequence);
+  const Json body = Json::parse(row.body, nullptr, false);
+  const Json action = body.is_object() ? body.value("action", Json::object()) : Json::object();
+  const auto differs = [&](const char *what) {
+    return fmt::format("its row and record {} differ in the {}", sequence, what);
+  };
+  if (row.request != request.id.str()) return differs("request");
+  if (row.tenant != request.tenant) return differs("tenant");
+  if (text_or(action, "state") != state_name(request.state)) return differs("state");
+  if (text_or(action, "operation") != request.operation) return differs("operation");
+  if (text_or(action, "machine_id") != request.machine.str()) return differs("machine");
+  if (text_or(action, "action_id") != request.action_id.str()) return differs("action");
+  return std::string();
 }
 
 Result<bool> Journal::holds(std::int64_t sequence, std::string_view mac) {
-  Rows rows = mac_of_.query(sequence);
-  return rows.next().map([&](bool found) { return found && rows.text(0) == mac; });
+  if (sequence < base_.sequence) return true;  // it is in an archive, and the base follows from it
+  return link_at(sequence).map([&](const std::optional<ChainLink> &link) { return link && link->mac == mac; });
 }
 
 }  // namespace cordon::ledger

@@ -86,36 +86,31 @@ Result<Secret> unwrap_key(const KeyWrap &wrap, const Secret &wrapping_key, std::
 void Keyring::set(std::int64_t key_id, Secret key, bool in_file) {
   mac_key_ = derive(key, "cordon-ledger/1 journal");
   seal_key_ = derive(key, "cordon-ledger/1 seal");
+  const Secret seed = derive(key, "cordon-ledger/1 sign");
+  signing_key_ = Secret::zeros(crypto_sign_SECRETKEYBYTES);
+  public_key_.resize(crypto_sign_PUBLICKEYBYTES);
+  crypto_sign_seed_keypair(bytes(public_key_), signing_key_.bytes(), seed.bytes());
   key_ = std::move(key);
   key_id_ = key_id;
   set_in_file(in_file);
   ready_.store(true, std::memory_order_release);
 }
 
-static_assert(sizeof(crypto_generichash_state) <= 384);
-
-Keyring::Mac::Mac(const Keyring &keyring, std::string_view previous) {
-  crypto_generichash_init(reinterpret_cast<crypto_generichash_state *>(state_.data()), keyring.mac_key_.bytes(),
-                          keyring.mac_key_.size(), kMacSize);
-  field(previous);
+FieldHash Keyring::mac(std::string_view previous) const {
+  FieldHash hash(&mac_key_);
+  hash.field(previous);
+  return hash;
 }
 
-Keyring::Mac &Keyring::Mac::field(std::string_view text) {
-  auto *state = reinterpret_cast<crypto_generichash_state *>(state_.data());
-  const std::string length = little_endian(text.size());
-  crypto_generichash_update(state, bytes(length), length.size());
-  crypto_generichash_update(state, bytes(text), text.size());
-  return *this;
+std::string Keyring::sign(std::string_view message) const {
+  std::string signature(crypto_sign_BYTES, '\0');
+  crypto_sign_detached(bytes(signature), nullptr, bytes(message), message.size(), signing_key_.bytes());
+  return signature;
 }
 
-Keyring::Mac &Keyring::Mac::field(std::int64_t number) {
-  return field(std::string_view(little_endian(static_cast<std::uint64_t>(number))));
-}
-
-std::string Keyring::Mac::finish() {
-  std::string mac(kMacSize, '\0');
-  crypto_generichash_final(reinterpret_cast<crypto_generichash_state *>(state_.data()), bytes(mac), mac.size());
-  return mac;
+bool is_signed(std::string_view message, std::string_view signature, std::string_view public_key) {
+  return signature.size() == crypto_sign_BYTES && public_key.size() == crypto_sign_PUBLICKEYBYTES &&
+         crypto_sign_verify_detached(bytes(signature), bytes(message), message.size(), bytes(public_key)) == 0;
 }
 
 Result<std::string> Keyring::seal(std::string_view context, const Secret &secret, Random &random) const {

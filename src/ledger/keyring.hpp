@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <string>
@@ -9,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/random.hpp"
 #include "base/secure.hpp"
+#include "ledger/field_hash.hpp"
 
 namespace cordon::ledger {
 
@@ -31,6 +31,9 @@ Result<KeyWrap> wrap_key(const Secret &key, std::int64_t key_id, const Secret &w
 /// VaultWrongKey if it does not open.
 Result<Secret> unwrap_key(const KeyWrap &wrap, const Secret &wrapping_key, std::string_view ledger_id);
 
+/// Whether `signature` is that of `message` by the holder of the secret half of `public_key`.
+bool is_signed(std::string_view message, std::string_view signature, std::string_view public_key);
+
 /// The ledger's own key, once it is known, and what is done with it. set() happens once; after it all is [any-thread].
 class Keyring {
  public:
@@ -43,17 +46,13 @@ class Keyring {
   const Secret &key() const noexcept { return key_; }
   bool equals(const Secret &key) const noexcept { return has_key() && key_.equals(key); }
 
-  /// Keyed BLAKE2b-256 over the previous record's MAC and the fields, each with its length before it.
-  class Mac {
-   public:
-    Mac(const Keyring &keyring, std::string_view previous);
-    Mac &field(std::string_view bytes);
-    Mac &field(std::int64_t number);
-    std::string finish();
+  /// A keyed hash of a record that begins with the previous one's MAC.
+  FieldHash mac(std::string_view previous) const;
 
-   private:
-    alignas(64) std::array<unsigned char, 384> state_;  // crypto_generichash_state
-  };
+  /// Ed25519, by a key that is derived from the ledger's: 64 bytes. Needs the key.
+  std::string sign(std::string_view message) const;
+  /// 32 bytes; empty without the key.
+  const std::string &public_key() const noexcept { return public_key_; }
 
   /// Key id, nonce and XChaCha20-Poly1305 ciphertext, bound to `context`. VaultLocked without a key.
   Result<std::string> seal(std::string_view context, const Secret &secret, Random &random) const;
@@ -67,6 +66,8 @@ class Keyring {
   Secret key_;
   Secret mac_key_;
   Secret seal_key_;
+  Secret signing_key_;
+  std::string public_key_;
 };
 
 }  // namespace cordon::ledger

@@ -20,16 +20,51 @@ Error storage_exception(const char *what) {
 auto walk_step(const ChainWalk &from) {
   return [walk = from](Tx &tx) mutable -> Result<ChainWalk> {
     if (auto walked = tx.walk_chain(walk, kWalkStep); !walked) return tl::unexpected(std::move(walked.error()));
+    if (walk.at_end && walk.damage.empty() && walk.base.sequence != 0 && !walk.base_vouched)
+      walk.damage = fmt::format("the journal begins behind record {}, but no record says that those were archived",
+                                walk.base.sequence);
     return walk;
   };
 }
 
 /// Run as a writer: a reader's view may be older than the head that another client has written meanwhile.
-constexpr auto look_at_tail = [](Tx &tx) { return tx.check_tail(); };
+constexpr auto look_at_end = [](Tx &tx) { return tx.check_end(); };
+
+void take_in(ChainWalk &walk, const Damage &damage) {
+  walk.damage = damage.text;
+  walk.first_bad = damage.first_bad;
+}
+
+/// Where a walk begins that does not begin at the beginning.
+auto begin_behind(std::int64_t after) {
+  return [after](Tx &tx) -> Result<ChainWalk> {
+    ChainWalk walk;
+    if (after <= tx.journal_base().sequence) return walk;
+    auto link = tx.chain_at(after);
+    if (!link) return tl::unexpected(std::move(link.error()));
+    if (!*link)
+      return fail(
+          Error(Status::InvalidArgument, "request at /after: the journal has no record of this number").at("/after"));
+    walk.begun = walk.base_vouched = true;
+    walk.base = walk.link = std::move(**link);
+    return walk;
+  };
+}
+
+auto comparison_step(const TableComparison &from) {
+  return [so_far = from](Tx &tx) mutable -> Result<TableComparison> {
+    return tx.compare_tables(so_far, kWalkStep).map([&] { return so_far; });
+  };
+}
 
 ChainReport report(const ChainWalk &walk) {
   ChainReport report;
-  report.records = walk.sequence;
+  report.records = walk.link.sequence - walk.base.sequence;
+  report.base = walk.base;
+  report.last = walk.link.sequence;
+  report.checkpoints = walk.checkpoints;
+  report.signed_through = walk.signed_through;
+  report.first_bad = walk.first_bad;
   report.damage = walk.damage;
   return report;
 }
@@ -148,8 +183,11 @@ Result<Secret> Ledger::open_sealed(std::string_view context, std::string_view se
   return keyring_->open(context, sealed);
 }
 
-loop::Task<Result<ChainReport>> Ledger::verify() {
-  ChainWalk walk;
+loop::Task<Result<ChainReport>> Ledger::verify(std::int64_t after) {
+  auto begin = begin_behind(after);
+  auto begun = co_await run(Durability::Read, begin);
+  if (!begun) co_return fail(std::move(begun.error()));
+  ChainWalk walk = std::move(*begun);
   while (!walk.at_end) {
     auto step = walk_step(walk);
     auto walked = co_await run(Durability::Read, step);
@@ -157,11 +195,22 @@ loop::Task<Result<ChainReport>> Ledger::verify() {
     walk = std::move(*walked);
   }
   if (walk.damage.empty()) {
-    auto damage = co_await run(Durability::Process, look_at_tail);
+    auto damage = co_await run(Durability::Process, look_at_end);
     if (!damage) co_return fail(std::move(damage.error()));
-    walk.damage = std::move(*damage);
+    take_in(walk, *damage);
   }
   co_return report(walk);
+}
+
+loop::Task<Result<TableComparison>> Ledger::compare_tables() {
+  TableComparison so_far;
+  while (!so_far.at_end) {
+    auto step = comparison_step(so_far);
+    auto compared = co_await run(Durability::Read, step);
+    if (!compared) co_return fail(std::move(compared.error()));
+    so_far = std::move(*compared);
+  }
+  co_return so_far;
 }
 
 Result<ChainReport> Ledger::verify_blocking() {
@@ -172,9 +221,9 @@ Result<ChainReport> Ledger::verify_blocking() {
     walk = std::move(*walked);
   }
   if (walk.damage.empty()) {
-    auto damage = run_blocking(Durability::Process, look_at_tail);
+    auto damage = run_blocking(Durability::Process, look_at_end);
     if (!damage) return tl::unexpected(std::move(damage.error()));
-    walk.damage = std::move(*damage);
+    take_in(walk, *damage);
   }
   return report(walk);
 }

@@ -27,8 +27,13 @@ namespace cordon::ledger {
 /// What a walk along the whole chain found.
 struct ChainReport {
   ChainReport() = default;
-  std::int64_t records = 0;  ///< found good, from the journal's base on
-  std::string damage;        ///< names the first bad record and what is wrong with it; empty: the chain holds
+  std::int64_t records = 0;         ///< found good
+  ChainLink base;                   ///< what they follow
+  std::int64_t last = 0;            ///< and of the last one that was found good
+  std::int64_t checkpoints = 0;     ///< among them
+  std::int64_t signed_through = 0;  ///< the newest record that one of them signs
+  std::int64_t first_bad = 0;       ///< 0: none, or none that can be numbered
+  std::string damage;               ///< names the first bad record and what is wrong with it; empty: the chain holds
   bool intact() const { return damage.empty(); }
 };
 
@@ -100,9 +105,21 @@ class Ledger final : private BatchRunner {
   Result<std::string> seal(std::string_view context, const Secret &secret) const;
   Result<Secret> open_sealed(std::string_view context, std::string_view sealed) const;
 
-  /// Walks the whole chain in steps, so that others get their turn. An error: it could not be walked (no key, disk).
-  loop::Task<Result<ChainReport>> verify();
+  /// Walks the chain in steps, so that others get their turn: all of it, or what is behind the record `after`. An
+  /// error: it could not be walked (no key, disk, no such record).
+  loop::Task<Result<ChainReport>> verify(std::int64_t after = 0);
   Result<ChainReport> verify_blocking();
+  /// Compares the table of requests with the journal, in steps.
+  loop::Task<Result<TableComparison>> compare_tables();
+  /// Reads every page of the storage, or every archive, on the caller's thread. Blocks for long. [any-thread]
+  Result<std::vector<std::string>> check_storage() const { return store_->check_storage(); }
+  Result<std::vector<ArchiveReport>> check_archives(const ChainLink &journal_base) const {
+    return store_->check_archives(journal_base);
+  }
+  /// What checkpoints are checked with: 32 bytes; empty without the key.
+  std::string public_key() const { return has_key() ? keyring_->public_key() : std::string(); }
+  /// Records and ended requests that are older move to an archive when nobody waits. Before the first run().
+  void set_retention(nanoseconds age) { store_->set_retention(age); }
   /// What use_key found wrong at the journal's end; empty: nothing. The ledger goes on all the same.
   std::string damage() const;
 
@@ -142,11 +159,13 @@ class Ledger final : private BatchRunner {
   /// False: refused; the job has its error.
   bool submit(const std::shared_ptr<Job> &job);
   void run_batch(Batch &batch) noexcept override;
-  void idle() noexcept override { store_->idle(); }
+  bool idle() noexcept override { return store_->idle(); }
+  void ending() noexcept override { store_->ending(); }
   std::optional<Error> run_jobs(const Batch &batch);
   void finish(Batch &batch) noexcept;
   std::shared_ptr<const std::function<void(std::int64_t)>> on_append() const;
-  Result<void> record_damage(Tx &tx, const std::string &damage);
+  /// Records what is wrong with the journal's end, and makes unknown what can't be relied on any more.
+  Result<void> check_at_open(Tx &tx);
 
   std::unique_ptr<Peers> peers_;
   StateDir *directory_;  // nullptr: no key file

@@ -126,17 +126,8 @@ Result<void> Ledger::use_key(std::optional<Secret> wrapping_key, std::string wra
       return {};
     }
     keyring_->set(opened->id, std::move(opened->key), opened->in_file);
-    return tx.check_tail().and_then([&](const std::string &damage) { return record_damage(tx, damage); });
+    return check_at_open(tx);
   });
-}
-
-Result<void> Ledger::record_damage(Tx &tx, const std::string &damage) {
-  if (damage.empty()) return {};
-  {
-    const std::lock_guard lock(mutex_);
-    damage_ = damage;
-  }
-  return tx.append(Record("damage", RequestId(), "", Json{{"text", damage}}, clock_.utc())).map([](std::int64_t) {});
 }
 
 Result<void> Ledger::add_wrap(const Secret &wrapping_key, std::string wrap_name) {

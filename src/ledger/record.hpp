@@ -34,6 +34,15 @@ struct JournalRecord : Record {
   std::string owner;          ///< the client that wrote it
 };
 
+/// What somebody recorded about a request.
+struct Change {
+  Change() = default;
+  std::int64_t sequence = 0;
+  RequestId request;  ///< empty: it concerns no single request
+  std::string tenant;
+  std::string owner;
+};
+
 /// Which records to read; an empty member does not restrict.
 struct EventFilter {
   EventFilter() = default;

@@ -33,17 +33,32 @@ BootTime boot_time(std::int64_t count) {
   return BootTime(nanoseconds(count));
 }
 
+/// Puts what is still known in the place of what can't be read, so that one damaged row stops nobody but itself.
+void replace_damaged(RequestRow &row) {
+  if (!row.parameters.is_object()) row.parameters = Json::object();
+  if (!row.progress.is_object()) row.progress = Json::object();
+  if (!row.document.is_object())
+    row.document = {
+        {"request_id", row.id.str()}, {"action_id", text_or_null(row.action_id.str())}, {"tenant", row.tenant},
+        {"operation", row.operation}, {"machine_id", text_or_null(row.machine.str())},  {"status", nullptr},
+        {"labels", Json::object()}};
+  row.document["state"] = state_name(row.state);
+  row.document["error_text"] = "the row of this request in the ledger is damaged; run ledger_check";
+}
+
 }  // namespace
 
 RequestTable::RequestTable(Database &db)
     : db_(db),
       update_(db,
               "UPDATE requests SET state = ?2, ended = ?3, key_free = ?4, action_id = ?5, document = ?6, progress = ?7,"
-              " updated_at = ?8, expires_at = ?9, owner = ?10, boot_id = ?11, deadline = ?12, closed = ?13"
+              " updated_at = ?8, expires_at = ?9, owner = ?10, boot_id = ?11, deadline = ?12, closed = ?13,"
+              " last_record = max(last_record, ?14)"
               " WHERE id = ?1"),
-      insert_(db, fmt::format("INSERT INTO requests ({}, ended, key_free) VALUES"
-                              " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      insert_(db, fmt::format("INSERT INTO requests ({}, ended, key_free, last_record) VALUES"
+                              " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                               kColumns)),
+      last_record_(db, "SELECT last_record FROM requests WHERE id = ?"),
       by_id_(db, select("id = ?")),
       by_idempotency_key_(db, select("tenant = ? AND idempotency_key = ? AND key_free = 0")),
       live_by_match_key_(db, select("match_key = ? AND ended = 0 ORDER BY number DESC LIMIT 1")),
@@ -58,23 +73,25 @@ RequestTable::RequestTable(Database &db)
       in_flight_rows_(db, select("tenant = ?1 AND state IN ('pending', 'in_progress')"
                                  " AND number > coalesce((SELECT number FROM requests WHERE id = ?2), 0)"
                                  " ORDER BY number LIMIT ?3")),
-      working_owners_(db, "SELECT DISTINCT owner FROM requests WHERE state IN ('queued', 'sending', 'unknown')") {}
+      working_owners_(db, "SELECT DISTINCT owner FROM requests WHERE state IN ('queued', 'sending', 'unknown')"),
+      live_through_(db, select("ended = 0 AND last_record <= ?")),
+      erase_ended_(db, "DELETE FROM requests WHERE ended = 1 AND last_record <= ?") {}
 
-Result<void> RequestTable::put(const RequestRow &row) {
+Result<void> RequestTable::put(const RequestRow &row, std::int64_t record) {
   const std::string document = dump(row.document);
   const std::string progress = dump(row.progress);
   auto updated = update_.run(std::string_view(row.id.str()), state_name(row.state), std::int64_t{is_ended(row.state)},
                              std::int64_t{is_never_sent(row.state)}, text_or_sql_null(row.action_id.str()),
                              std::string_view(document), std::string_view(progress), row.updated.unix_ticks(),
                              row.expires.unix_ticks(), std::string_view(row.owner), std::string_view(row.boot_id),
-                             count(row.deadline), count(row.closed));
-  if (updated && db_.changes() == 0) updated = insert(row);
+                             count(row.deadline), count(row.closed), record);
+  if (updated && db_.changes() == 0) updated = insert(row, record);
   if (!updated && sqlite3_extended_errcode(db_.handle()) == SQLITE_CONSTRAINT_UNIQUE)
     return fail(Status::KeyReused, "the idempotency key belongs to another request of this tenant; use a new key");
   return updated;
 }
 
-Result<void> RequestTable::insert(const RequestRow &row) {
+Result<void> RequestTable::insert(const RequestRow &row, std::int64_t record) {
   const std::string document = dump(row.document);
   const std::string progress = dump(row.progress);
   const std::string parameters = dump(row.parameters);
@@ -85,7 +102,7 @@ Result<void> RequestTable::insert(const RequestRow &row) {
                      state_name(row.state), text_or_sql_null(row.action_id.str()), std::string_view(document),
                      std::string_view(progress), row.updated.unix_ticks(), row.expires.unix_ticks(),
                      std::string_view(row.owner), std::string_view(row.boot_id), count(row.deadline), count(row.closed),
-                     std::int64_t{is_ended(row.state)}, std::int64_t{is_never_sent(row.state)});
+                     std::int64_t{is_ended(row.state)}, std::int64_t{is_never_sent(row.state)}, record);
 }
 
 Result<RequestRow> RequestTable::read(const Rows &rows) const {
@@ -110,10 +127,9 @@ Result<RequestRow> RequestTable::read(const Rows &rows) const {
   row.boot_id = rows.text(17);
   row.deadline = boot_time(rows.integer(18));
   row.closed = boot_time(rows.integer(19));
-  if (!state || row.document.is_discarded() || row.parameters.is_discarded() || row.progress.is_discarded())
-    return fail(Status::Ledger, fmt::format("the row of request {} in the ledger {} is damaged; run audit_verify",
-                                            row.id.str(), db_.path()));
-  row.state = *state;
+  const bool readable = row.document.is_object() && row.parameters.is_object() && row.progress.is_object();
+  row.state = state && (readable || is_ended(*state)) ? *state : State::Unknown;
+  if (!readable) replace_damaged(row);
   return row;
 }
 
@@ -134,6 +150,44 @@ Result<std::optional<RequestRow>> RequestTable::first(Rows rows) const {
   if (!more) return tl::unexpected(more.error());
   if (!*more) return std::nullopt;
   return read(rows).map([](RequestRow row) { return std::optional(std::move(row)); });
+}
+
+Result<std::int64_t> RequestTable::last_record(const RequestId &id) {
+  Rows rows = last_record_.query(std::string_view(id.str()));
+  return rows.next().map([&](bool found) { return found ? rows.integer(0) : 0; });
+}
+
+Result<std::vector<ArchivedRequest>> RequestTable::ended_through(std::int64_t record) {
+  // Whatever columns the table has got since.
+  Statement columns(
+      db_,
+      "SELECT group_concat(quote(name) || ', \"' || name || '\"', ', ') FROM pragma_table_info('requests')"
+      " WHERE name <> 'number'");
+  std::string members;
+  {
+    Rows rows = columns.query();
+    const auto found = rows.next();
+    if (!found) return tl::unexpected(found.error());
+    members = rows.text(0);
+  }
+  Statement read(db_,
+                 fmt::format("SELECT id, json_object({}) FROM requests WHERE ended = 1 AND last_record <= ?", members));
+  std::vector<ArchivedRequest> found;
+  Rows rows = read.query(record);
+  for (;;) {
+    const auto more = rows.next();
+    if (!more) return tl::unexpected(more.error());
+    if (!*more) return found;
+    found.emplace_back(rows.text(0), rows.text(1));
+  }
+}
+
+Result<void> RequestTable::erase_ended_through(std::int64_t record) {
+  return erase_ended_.run(record);
+}
+
+Result<std::vector<RequestRow>> RequestTable::live_through(std::int64_t record) {
+  return all(live_through_.query(record));
 }
 
 Result<std::optional<RequestRow>> RequestTable::by_id(const RequestId &id) {

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ledger/archive.hpp"
 #include "ledger/request_row.hpp"
 #include "ledger/sqlite.hpp"
 
@@ -14,7 +15,14 @@ class RequestTable {
  public:
   explicit RequestTable(Database &db);
 
-  Result<void> put(const RequestRow &row);
+  /// `record`: the sequence of the newest record about it; 0: unchanged.
+  Result<void> put(const RequestRow &row, std::int64_t record);
+  Result<std::int64_t> last_record(const RequestId &id);
+  /// The ended ones whose newest record is not behind this one, whole, for an archive; then out of the table.
+  Result<std::vector<ArchivedRequest>> ended_through(std::int64_t record);
+  Result<void> erase_ended_through(std::int64_t record);
+  /// The others of which that is true.
+  Result<std::vector<RequestRow>> live_through(std::int64_t record);
   Result<std::optional<RequestRow>> by_id(const RequestId &id);
   Result<std::optional<RequestRow>> by_idempotency_key(std::string_view tenant, std::string_view key);
   Result<std::optional<RequestRow>> live_by_match_key(std::string_view key);
@@ -29,7 +37,7 @@ class RequestTable {
   Result<std::vector<std::string>> working_owners() { return texts_of(working_owners_.query()); }
 
  private:
-  Result<void> insert(const RequestRow &row);
+  Result<void> insert(const RequestRow &row, std::int64_t record);
   Result<RequestRow> read(const Rows &rows) const;
   Result<std::optional<RequestRow>> first(Rows rows) const;
   Result<std::vector<RequestRow>> all(Rows rows) const;
@@ -37,6 +45,7 @@ class RequestTable {
   Database &db_;
   Statement update_;
   Statement insert_;
+  Statement last_record_;
   Statement by_id_;
   Statement by_idempotency_key_;
   Statement live_by_match_key_;
@@ -49,6 +58,8 @@ class RequestTable {
   Statement tenants_in_flight_;
   Statement in_flight_rows_;
   Statement working_owners_;
+  Statement live_through_;
+  Statement erase_ended_;
 };
 
 }  // namespace cordon::ledger

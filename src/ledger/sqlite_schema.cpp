@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <optional>
+#include <vector>
 
-#include "base/text.hpp"
+#include "ledger/journal_row.hpp"
+#include "ledger/migration.hpp"
 
 namespace cordon::ledger {
 namespace {
@@ -109,56 +110,97 @@ CREATE TABLE tokens (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// The digest lets an auditor check the journal without a key (JOURNAL.md); last_record is the record that a request's
+// row rests on.
+constexpr const char *kDigests = R"sql(
+ALTER TABLE journal ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
+ALTER TABLE requests ADD COLUMN last_record INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+Result<std::vector<JournalRow>> rows_behind(Database &db, std::int64_t sequence) {
+  Statement read(db,
+                 fmt::format("SELECT {} FROM journal WHERE sequence > ? ORDER BY sequence LIMIT 500", kJournalColumns));
+  std::vector<JournalRow> found;
+  Rows rows = read.query(sequence);
+  for (;;) {
+    const auto more = rows.next();
+    if (!more) return tl::unexpected(more.error());
+    if (!*more) return found;
+    found.push_back(JournalRow::read(rows));
+  }
+}
+
+Result<void> fill_digests(Database &db) {
+  Statement write(db, "UPDATE journal SET digest = ?2 WHERE sequence = ?1");
+  ChainLink link;
+  for (;;) {
+    auto step = rows_behind(db, link.sequence);
+    if (!step) return tl::unexpected(step.error());
+    if (step->empty()) break;
+    for (JournalRow &row : *step) {
+      row.digest = running_digest(link.digest, row);
+      link = ChainLink(row);
+      if (auto written = write.run(row.sequence, Blob(row.digest)); !written) return written;
+    }
+  }
+  return db.execute(
+      "UPDATE requests SET last_record = newest.sequence FROM"
+      " (SELECT request_id, max(sequence) AS sequence FROM journal WHERE CASE WHEN json_valid(body) THEN"
+      "   json_type(body, '$.action') END = 'object' GROUP BY request_id) AS newest"
+      " WHERE newest.request_id = requests.id");
+}
+
+/// A change of the tables is one more step; a released one stays as it is, for there are files made by it.
+const Migrations &migrations() {
+  static const Migrations steps = {
+      Migration(1, 1, 1, kTables),
+      Migration(2, 1, 2, kDigests, fill_digests),
+  };
+  return steps;
+}
+
 Result<std::int64_t> single_integer(Database &db, const char *sql) {
   Statement statement(db, sql);
   Rows rows = statement.query();
   return rows.next().map([&](bool found) { return found ? rows.integer(0) : 0; });
 }
 
-Result<std::int64_t> version(Database &db, const char *name) {
-  Statement statement(db, "SELECT value FROM meta WHERE name = ?");
-  Rows rows = statement.query(std::string_view(name));
-  return rows.next().map([&](bool found) { return found ? parse_int(rows.text(0)).value_or(INT64_MAX) : INT64_MAX; });
-}
-
+/// Inside a transaction.
 Result<void> create(Database &db, std::string_view ledger_id) {
-  Statement put(db, "INSERT INTO meta (name, value) VALUES (?, ?)");
-  const std::string number = std::to_string(kSchemaVersion);
-  return db.execute("BEGIN IMMEDIATE")
-      .and_then([&] { return db.execute(kTables); })
-      .and_then([&] { return put.run(std::string_view("schema"), std::string_view(number)); })
-      .and_then([&] { return put.run(std::string_view("min_reader"), std::string_view(number)); })
-      .and_then([&] { return put.run(std::string_view("min_writer"), std::string_view(number)); })
-      .and_then([&] { return put.run(std::string_view("ledger_id"), ledger_id); })
-      .and_then([&] { return db.execute(fmt::format("PRAGMA application_id = {}", kApplicationId).c_str()); })
-      .and_then([&] { return db.execute("COMMIT"); });
-}
-
-Result<void> check(Database &db) {
-  for (const char *bound : {"min_reader", "min_writer"}) {
-    const auto least = version(db, bound);
-    if (!least) return tl::unexpected(least.error());
-    if (*least > kSchemaVersion)
-      return fail(Status::Ledger,
-                  fmt::format("the ledger {} was written by a newer release ({} {}; this one is {}); use "
-                              "that release, or a state_dir of its own for this one",
-                              db.path(), bound, *least, kSchemaVersion));
-  }
-  return {};
+  const auto application = single_integer(db, "PRAGMA application_id");
+  if (!application) return tl::unexpected(application.error());
+  if (*application == kApplicationId) return {};  // another process was quicker
+  for (const Migration &step : migrations())
+    if (auto done = apply(db, step); !done) return done;
+  Statement put(db, "INSERT INTO meta (name, value) VALUES ('ledger_id', ?)");
+  return put.run(ledger_id).and_then(
+      [&] { return db.execute(fmt::format("PRAGMA application_id = {}", kApplicationId).c_str()); });
 }
 
 }  // namespace
 
+std::int64_t newest_schema() {
+  return migrations().back().version;
+}
+
 Result<void> prepare_schema(Database &db, std::string_view ledger_id) {
   const auto application = single_integer(db, "PRAGMA application_id");
   if (!application) return tl::unexpected(application.error());
-  if (*application == kApplicationId) return check(db);
-  const auto tables = single_integer(db, "SELECT count(*) FROM sqlite_schema");
-  if (!tables) return tl::unexpected(tables.error());
-  if (*application != 0 || *tables != 0)
+  if (*application == 0) {
+    const auto tables = single_integer(db, "SELECT count(*) FROM sqlite_schema");
+    if (!tables) return tl::unexpected(tables.error());
+    if (*tables == 0) {
+      if (auto made = in_transaction(db, [&] { return create(db, ledger_id); }); !made) return made;
+      return check_version(db, newest_schema());
+    }
+  }
+  // Between the two looks another process may have made it.
+  const auto now = single_integer(db, "PRAGMA application_id");
+  if (!now) return tl::unexpected(now.error());
+  if (*now != kApplicationId)
     return fail(Status::Ledger,
                 fmt::format("{} is an SQLite file, but not a ledger of Cordon; name another state_dir", db.path()));
-  return create(db, ledger_id);
+  return check_version(db, newest_schema()).and_then([&] { return migrate(db, migrations()); });
 }
 
 }  // namespace cordon::ledger

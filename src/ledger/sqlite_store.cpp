@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/ids.hpp"
+#include "ledger/migration.hpp"
 #include "ledger/sqlite_schema.hpp"
 
 namespace cordon::ledger {
@@ -45,6 +46,9 @@ SqliteStore::SqliteStore(std::unique_ptr<Database> db, std::unique_ptr<HeadFile>
       head_(std::move(head)),
       peers_(peers),
       boot_id_(clock.boot_id()),
+      keyring_(keyring),
+      directory_path_(db_->path().substr(0, db_->path().rfind('/'))),
+      clock_(clock),
       journal_(*db_, keyring, peers.self()),
       requests_(*db_),
       quota_(*db_, peers.self(), clock.boot_id()),
@@ -135,6 +139,7 @@ Result<void> SqliteStore::arrive(const Clock &clock) {
                      .and_then([&] { return get_meta("ledger_id"); })
                      .and_then([&](const std::optional<std::string> &id) {
                        ledger_id_ = id.value_or("");
+                       journal_.set_ledger_id(ledger_id_);
                        return leave(true);
                      })
                      .and_then([&] { return commit(); });
@@ -170,6 +175,7 @@ Result<void> SqliteStore::notice_other_writers() {
   if (rows.integer(0) != version_) {
     version_ = rows.integer(0);
     quota_.others_wrote();
+    if (auto known = check_version(*db_, newest_schema()); !known) return known;
     const auto here = clients();
     if (!here) return tl::unexpected(here.error());
     alone_ = here->size() <= 1;
@@ -208,9 +214,12 @@ Result<void> SqliteStore::leave(bool keep) {
 }
 
 Result<void> SqliteStore::commit() {
+  if (journal_.tail().sequence != committed_.sequence)
+    if (auto done = journal_.checkpoint(false, clock_.utc()); !done) return done;
   if (auto done = commit_.run(); !done) return done;
   const bool appended = journal_.tail().sequence != committed_.sequence;
   committed_ = journal_.tail();
+  appended_ = appended_ || appended;
   if (appended && durability_ == Durability::Full) head_->write({ledger_id_, committed_.sequence, committed_.mac});
   if (appended && !alone_) peers_.ring();
   if (wal_pages_ >= kLargeWalPages) checkpoint();
@@ -223,8 +232,22 @@ void SqliteStore::rollback() noexcept {
   quota_.forget_all();
 }
 
-void SqliteStore::idle() noexcept {
+bool SqliteStore::idle() noexcept {
   if (wal_pages_ >= kCheckpointPages) checkpoint();
+  return archive_step();
+}
+
+void SqliteStore::ending() noexcept {
+  if (!appended_) return;
+  try {
+    const auto done =
+        begin(Durability::Process).and_then([&] { return journal_.checkpoint(true, clock_.utc()); }).and_then([&] {
+          return commit();
+        });
+    if (!done) rollback();  // what has no signature is signed by the next checkpoint
+  } catch (...) {
+    rollback();
+  }
 }
 
 void SqliteStore::checkpoint() noexcept {

@@ -20,8 +20,8 @@ namespace cordon::ledger {
 class SqliteStore final : public Store, private Tx {
  public:
   /// Opens or makes the file in this client's turn and enters it among the clients, which it leaves when
-  /// another one buries it. `directory` and `keyring` outlive
-  /// the store.
+  /// another one buries it. `directory`, `keyring`
+  /// and `clock` outlive the store.
   static Result<std::unique_ptr<SqliteStore>> open(StateDir &directory, const Keyring &keyring, const Clock &clock,
                                                    Random &random);
   /// The same over an open database and head; `peers` outlives the store.
@@ -36,7 +36,11 @@ class SqliteStore final : public Store, private Tx {
   Result<void> commit() override;
   void rollback() noexcept override;
   std::int64_t committed_sequence() const noexcept override { return committed_.sequence; }
-  void idle() noexcept override;
+  bool idle() noexcept override;
+  void ending() noexcept override;
+  void set_retention(nanoseconds age) noexcept override { retention_ = age; }
+  Result<std::vector<std::string>> check_storage() const override;
+  Result<std::vector<ArchiveReport>> check_archives(const ChainLink &journal_base) const override;
 
  private:
   SqliteStore(std::unique_ptr<Database> db, std::unique_ptr<HeadFile> head, Peers &peers, const Keyring &keyring,
@@ -46,6 +50,12 @@ class SqliteStore final : public Store, private Tx {
   Result<void> set_synchronous(bool full);
   Result<void> notice_other_writers();
   void checkpoint() noexcept;
+  bool archive_step() noexcept;
+  Result<bool> move_to_archive();
+  Result<std::vector<JournalRow>> old_records();
+  Result<void> carry_over(std::int64_t through);
+  Result<void> compare_requests(TableComparison &so_far, std::size_t limit);
+  Result<void> compare_records(TableComparison &so_far, std::size_t limit);
   /// Refuses a closure that promised to write nothing; marks the savepoint before the first write of the others.
   Result<void> writing();
 
@@ -54,7 +64,10 @@ class SqliteStore final : public Store, private Tx {
                                                   std::size_t limit) override;
   Result<std::int64_t> newest_sequence() override { return journal_.tail().sequence; }
   Result<void> walk_chain(ChainWalk &walk, std::size_t limit) override { return journal_.walk(walk, limit); }
-  Result<std::string> check_tail() override;
+  Result<Damage> check_head();
+  Result<Damage> check_end() override;
+  Result<std::int64_t> last_record(const RequestId &id) override;
+  Result<std::string> check_request(const RequestRow &row) override;
   Result<void> put_request(const RequestRow &row) override;
   Result<std::optional<RequestRow>> request(const RequestId &id) override { return requests_.by_id(id); }
   Result<std::optional<RequestRow>> by_idempotency_key(std::string_view tenant, std::string_view key) override;
@@ -87,13 +100,23 @@ class SqliteStore final : public Store, private Tx {
   Result<std::optional<std::string>> get_meta(std::string_view name) override;
   Result<void> put_meta(std::string_view name, std::string_view value) override;
   Result<void> erase_meta(std::string_view name) override;
-  Result<std::vector<std::string>> check_storage() override;
+  std::string archive_problem() override { return archive_problem_; }
+  Result<void> compare_tables(TableComparison &so_far, std::size_t limit) override;
+  Result<void> sign_journal(UtcTicks now) override;
+  ChainLink journal_base() override { return journal_.base(); }
+  Result<std::optional<ChainLink>> chain_at(std::int64_t sequence) override { return journal_.link_at(sequence); }
+  Result<std::vector<JournalRow>> records_after(std::int64_t sequence, std::size_t limit) override {
+    return journal_.rows_after(sequence, limit);
+  }
 
   std::unique_ptr<Database> db_;
   std::unique_ptr<HeadFile> head_;
   Peers &peers_;
   const std::string boot_id_;
   std::string ledger_id_;
+  const Keyring &keyring_;
+  const std::string directory_path_;
+  const Clock &clock_;
   Journal journal_;
   RequestTable requests_;
   QuotaTable quota_;
@@ -102,11 +125,17 @@ class SqliteStore final : public Store, private Tx {
   bool synchronous_full_ = true;
   bool writes_ = false;
   bool savepoint_ = false;
+  bool appended_ = false;    // by this client, at any time
   Journal::Tail entered_;    // the journal's end when the closure began
   Journal::Tail committed_;  // and after the last commit
   std::int64_t version_ = -1;
   bool alone_ = true;  // no other client was there when this transaction began
   int wal_pages_ = 0;  // as of the last commit that wrote
+
+  nanoseconds retention_{};
+  BootTime next_archiving_{};
+  std::unique_ptr<Archive> archive_;
+  std::string archive_problem_;
 
   Statement begin_read_, begin_write_, savepoint_sql_, release_, rollback_to_, commit_, version_of_;
   Statement put_token_, get_token_, erase_token_;

@@ -13,23 +13,8 @@ Result<std::vector<JournalRecord>> SqliteStore::events_after(std::int64_t cursor
   return journal_.after(cursor, filter, limit);
 }
 
-Result<std::string> SqliteStore::check_tail() {
-  const Journal::Tail tail = journal_.tail();
-  const auto head = head_->read();
-  if (!head)
-    return tail.sequence == 0 ? std::string() : std::string("ledger.head, which guards the journal's end, is missing");
-  if (head->ledger_id != ledger_id_) return std::string("the ledger was put in the place of another one");
-  if (head->sequence > tail.sequence)
-    return fmt::format("the journal was cut off behind record {}: there were {} at least", tail.sequence,
-                       head->sequence);
-  const auto holds = head->sequence == 0 ? Result<bool>(true) : journal_.holds(head->sequence, head->mac);
-  if (!holds) return tl::unexpected(holds.error());
-  if (!*holds) return fmt::format("record {} is not the one that was written", head->sequence);
-  return journal_.check_newest();
-}
-
 Result<void> SqliteStore::put_request(const RequestRow &row) {
-  return writing().and_then([&] { return requests_.put(row); });
+  return writing().and_then([&] { return requests_.put(row, journal_.newest_of(row.id.str())); });
 }
 
 Result<std::optional<RequestRow>> SqliteStore::by_idempotency_key(std::string_view tenant, std::string_view key) {
@@ -154,18 +139,6 @@ Result<void> SqliteStore::put_meta(std::string_view name, std::string_view value
 
 Result<void> SqliteStore::erase_meta(std::string_view name) {
   return writing().and_then([&] { return erase_meta_.run(name); });
-}
-
-Result<std::vector<std::string>> SqliteStore::check_storage() {
-  Statement check(*db_, "PRAGMA integrity_check(10)");
-  Rows rows = check.query();
-  std::vector<std::string> findings;
-  for (;;) {
-    const auto more = rows.next();
-    if (!more) return tl::unexpected(more.error());
-    if (!*more) return findings;
-    if (rows.text(0) != "ok") findings.push_back(rows.text(0));
-  }
 }
 
 }  // namespace cordon::ledger

@@ -10,10 +10,14 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/ids.hpp"
+#include "ledger/archive.hpp"
+#include "ledger/chain_walk.hpp"
+#include "ledger/damage.hpp"
 #include "ledger/keyring.hpp"
 #include "ledger/quota.hpp"
 #include "ledger/record.hpp"
 #include "ledger/request_row.hpp"
+#include "ledger/table_comparison.hpp"
 
 namespace cordon::ledger {
 
@@ -32,29 +36,11 @@ struct TokenRow {
   UtcTicks expires;
 };
 
-/// What somebody recorded about a request.
-struct Change {
-  Change() = default;
-  std::int64_t sequence = 0;
-  RequestId request;  ///< empty: it concerns no single request
-  std::string tenant;
-  std::string owner;
-};
-
 /// Who may do something that one client does for all, and until when.
 struct Lease {
   Lease(bool held_, BootTime until_) : held(held_), until(until_) {}
   bool held;       ///< by the client that asked
   BootTime until;  ///< not held: when to ask again
-};
-
-/// How far a walk along the journal's chain has come.
-struct ChainWalk {
-  ChainWalk() = default;
-  std::int64_t sequence = 0;  ///< last record that was checked
-  std::string mac;            ///< its MAC; empty: start at the journal's base
-  bool at_end = false;
-  std::string damage;  ///< names the first bad record; empty: none so far
 };
 
 /// One transaction's view. Valid only inside the closure that got it. [ledger thread]
@@ -73,8 +59,25 @@ class Tx {
   virtual Result<std::int64_t> newest_sequence() = 0;
   /// Checks up to `limit` records from where `walk` stands. VaultLocked before the ledger has its key.
   virtual Result<void> walk_chain(ChainWalk &walk, std::size_t limit) = 0;
-  /// What is wrong with the journal's end (a changed record, a tail cut off); empty: nothing. Needs the key.
-  virtual Result<std::string> check_tail() = 0;
+  /// What is wrong with the journal's end: a tail cut off, a bad record among the newest, those without a signature
+  /// included. Damage that was recorded is not found again. Needs the key.
+  virtual Result<Damage> check_end() = 0;
+  /// The newest record about a request; 0: none.
+  virtual Result<std::int64_t> last_record(const RequestId &id) = 0;
+  /// How a request's row differs from its newest record, or what is wrong with that; empty: they agree. Needs the key.
+  virtual Result<std::string> check_request(const RequestRow &row) = 0;
+
+  /// Compares up to `limit` requests with their records, then as many records with the requests they are about.
+  virtual Result<void> compare_tables(TableComparison &so_far, std::size_t limit) = 0;
+
+  /// Signs the records that no checkpoint signs yet. Needs the key.
+  virtual Result<void> sign_journal(UtcTicks now) = 0;
+  /// What the first record of the journal follows: the last that was archived.
+  virtual ChainLink journal_base() = 0;
+  /// The place behind a record; nullopt: the journal does not have it.
+  virtual Result<std::optional<ChainLink>> chain_at(std::int64_t sequence) = 0;
+  /// Up to `limit` records as they lie in the journal.
+  virtual Result<std::vector<JournalRow>> records_after(std::int64_t sequence, std::size_t limit) = 0;
 
   /// Inserts the working copy, or brings it up to date: what identifies a request (tenant, operation, machine, keys,
   /// fingerprint, parameters, created, lane) is set by the first put and stays. KeyReused if another request of the
@@ -137,8 +140,8 @@ class Tx {
   virtual Result<void> put_meta(std::string_view name, std::string_view value) = 0;
   virtual Result<void> erase_meta(std::string_view name) = 0;
 
-  /// Reads the whole storage; what is wrong with it, one line each, at most ten. Slow.
-  virtual Result<std::vector<std::string>> check_storage() = 0;
+  /// Why old records could not be moved to an archive; empty: nothing is in the way.
+  virtual std::string archive_problem() = 0;
 };
 
 /// What stands behind the ledger: SQLite, later a database server or a simulation. Used by one thread at a time.
@@ -158,7 +161,17 @@ class Store {
   /// The newest record's sequence after the last commit.
   virtual std::int64_t committed_sequence() const noexcept = 0;
   /// Nobody waits: the time for upkeep.
-  virtual void idle() noexcept = 0;
+  /// True: there is more to do.
+  virtual bool idle() noexcept = 0;
+  /// Nothing more will be asked: the time for last words.
+  virtual void ending() noexcept {}
+  /// What is older moves to an archive; zero: nothing does. Before the first batch.
+  virtual void set_retention(nanoseconds age) noexcept = 0;
+  /// Reads the whole storage on the caller's thread, beside whatever else goes on; what is wrong with it, one line
+  /// each, at most ten. [any-thread]
+  virtual Result<std::vector<std::string>> check_storage() const = 0;
+  /// The same for the archives. Needs the key. [any-thread]
+  virtual Result<std::vector<ArchiveReport>> check_archives(const ChainLink &journal_base) const = 0;
 };
 
 }  // namespace cordon::ledger

@@ -197,6 +197,7 @@ Result<Config> Config::read(std::string_view text) {
   config.timing.settle = milliseconds(int_or(json.value("reconcile", Json::object()), "settle_ms", 35'000));
   config.timeout = milliseconds(int_or(json, "timeout_ms", 60'000));
   config.log = log_settings(json.value("log", Json::object()));
+  config.retention = std::chrono::hours(24 * int_or(json, "retention_days", 90));
   config.recover = bool_or(json, "recover", true);
   if (auto filled = fill_tenants(config); !filled) return fail(std::move(filled.error()));
   return config;

@@ -51,6 +51,7 @@ struct Config {
   milliseconds timeout{60'000};
   Log::Settings log;
   bool recover = true;
+  std::chrono::hours retention{};
 };
 
 }  // namespace cordon::plugin

@@ -65,23 +65,38 @@ Json event_of(const ledger::JournalRecord &record) {
 
 loop::Task<Result<std::optional<Json>>> EventReader::next(std::optional<std::int64_t> after, bool own_only, bool wait,
                                                           loop::Scope &scope) {
+  struct Look {
+    Look(std::int64_t newest_, std::vector<ledger::JournalRecord> records_)
+        : newest(newest_), records(std::move(records_)) {}
+    std::int64_t newest;  ///< nothing up to here was left out
+    std::vector<ledger::JournalRecord> records;
+  };
+  own_only_ = own_only;
+  std::int64_t &last_read = own_only ? last_own_ : last_of_all_;
+  const std::int64_t cursor = after.value_or(last_read);
   ledger::EventFilter filter;
   if (own_only) filter.owner = ledger_.owner();
-  const std::int64_t cursor = after.value_or(last_read_);
   while (true) {
-    const std::int64_t seen = newest_;
-    const auto read = [cursor, filter](ledger::Tx &tx) { return tx.events_after(cursor, filter, 1); };
-    Result<std::vector<ledger::JournalRecord>> records = co_await ledger_.run(ledger::Durability::Read, read);
-    if (!records) co_return fail(std::move(records.error()));
-    if (!records->empty()) {
-      last_read_ = records->front().sequence;
+    const auto read = [cursor, filter](ledger::Tx &tx) -> Result<Look> {
+      Result<std::int64_t> newest = tx.newest_sequence();
+      if (!newest) return fail(std::move(newest.error()));
+      return tx.events_after(cursor, filter, 1).map([&](std::vector<ledger::JournalRecord> records) {
+        return Look(*newest, std::move(records));
+      });
+    };
+    Result<Look> look = co_await ledger_.run(ledger::Durability::Read, read);
+    if (!look) co_return fail(std::move(look.error()));
+    newest_ = std::max(newest_, look->newest);
+    if (!look->records.empty()) {
+      last_read = look->records.front().sequence;
       update_signal();
-      co_return std::optional<Json>(event_of(records->front()));
+      co_return std::optional<Json>(event_of(look->records.front()));
     }
-    last_read_ = std::max(last_read_, seen);
+    // Whoever begins ahead of what was read has not seen what lies between.
+    if (cursor <= last_read) last_read = std::max(last_read, look->newest);
     update_signal();
     if (!wait) co_return std::optional<Json>();
-    if (newest_ > seen) continue;
+    if (newest_ > look->newest) continue;
     Result<void> waited = co_await appended_.wait(scope);
     if (waited) continue;
     if (scope.reason() == Status::Deadline) co_return std::optional<Json>();

@@ -33,7 +33,7 @@ class EventReader {
   EventReader(loop::Scheduler &scheduler, ledger::Ledger &ledger) : ledger_(ledger), appended_(scheduler) {}
 
   /// `own_only`: records of this client. Waits until there is one or the scope ends: then nullopt. Without a cursor it
-  /// goes on behind the last event that was read.
+  /// goes on behind the last event of the same scope that was read.
   loop::Task<Result<std::optional<Json>>> next(std::optional<std::int64_t> after, bool own_only, bool wait,
                                                loop::Scope &scope);
   /// The journal has grown to `sequence`.
@@ -41,13 +41,15 @@ class EventReader {
   Result<int> descriptor();
 
  private:
-  void update_signal() { signal_.set(newest_ > last_read_); }
+  void update_signal() { signal_.set(newest_ > (own_only_ ? last_own_ : last_of_all_)); }
 
   ledger::Ledger &ledger_;
   loop::Event appended_;
   ReadySignal signal_;
   std::int64_t newest_ = 0;
-  std::int64_t last_read_ = 0;
+  bool own_only_ = true;          ///< which of the two the host reads
+  std::int64_t last_own_ = 0;     ///< everything of this client up to here was read
+  std::int64_t last_of_all_ = 0;  ///< everything of all clients up to here was read
 };
 
 /// The event document of a record (plugin_manifest/schemas/event.schema.json).

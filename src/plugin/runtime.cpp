@@ -10,8 +10,8 @@ namespace cordon::plugin {
 namespace {
 
 /// Members whose change needs a new client: what is open under them can't be moved.
-constexpr const char *kFixedMembers[] = {"state_dir", "vault",     "http", "quota_scope",
-                                         "track",     "reconcile", "log",  "recover"};
+constexpr const char *kFixedMembers[] = {"state_dir", "vault", "http",    "quota_scope",   "track",
+                                         "reconcile", "log",   "recover", "retention_days"};
 
 /// Who can't hear the other clients has to look often.
 response::Timing timing_with(response::Timing timing, const ledger::Bell &bell) {
@@ -37,6 +37,7 @@ Result<std::shared_ptr<Client>> Client::open(std::string_view config_json) {
   if (!vault) return fail(std::move(vault.error()));
   auto ledger = ledger::Ledger::open(config->state_dir, *clock, *random);
   if (!ledger) return fail(std::move(ledger.error()));
+  (*ledger)->set_retention(config->retention);
   const bool recover = config->recover;
   auto runtime = std::make_shared<Runtime>(std::move(*config), std::move(*log), std::move(clock), std::move(random),
                                            std::move(*vault), std::move(*ledger));

@@ -68,16 +68,17 @@ class Runtime final : public Client {
   template <class T>
   using Work = std::function<loop::Task<Result<T>>(loop::Scope &)>;
 
-  /// Runs `work` on the loop and blocks until it is done. `timeout_ms` −1: the configured default.
+  /// Runs `work` on the loop and blocks until it is done. `timeout_ms` −1: the configured default. `acts`: it may have
+  /// an effect at the service, and what is unknown is called so.
   template <class T>
-  Result<T> run(const std::string &call_id, std::int32_t timeout_ms, Work<T> work);
+  Result<T> run(const std::string &call_id, std::int32_t timeout_ms, Work<T> work, bool acts = false);
   template <class T>
   struct Call;
   class Service;
   template <class T>
-  void begin_serving(Call<T> &call);
+  void begin_serving(const std::shared_ptr<Call<T>> &call);
   template <class T>
-  loop::Task<void> serve(Call<T> &call);
+  loop::Task<void> serve(std::shared_ptr<Call<T>> call);
 
   /// A checked request on its way: which operation, for whom.
   struct Prepared {
@@ -94,7 +95,9 @@ class Runtime final : public Client {
   Answer dry_run(const response::Intent &intent) const;
 
   loop::Task<Result<Outcome>> list_requests(Json filter);
-  loop::Task<Result<Outcome>> ledger_check();
+  loop::Task<Result<Outcome>> audit_export(Json request);
+  Result<Answer> audit_verify(const Prepared &prepared, std::int32_t timeout_ms);
+  Result<Answer> ledger_check(const Prepared &prepared, std::int32_t timeout_ms);
   loop::Task<Result<Outcome>> quota_usage(std::shared_ptr<response::Tenant> tenant);
   loop::Task<Result<Outcome>> health();
   loop::Task<Result<Outcome>> halt(std::string scope, std::string reason, std::string actor);

@@ -78,7 +78,7 @@ Result<Answer> Runtime::perform(Prepared prepared, std::int32_t timeout_ms) {
   if (!intent) return fail(std::move(intent.error()));
   if (intent->options.dry_run) return dry_run(*intent);
   const Work<Outcome> work = [&](loop::Scope &scope) { return responder_.act(std::move(*intent), scope); };
-  return answer_of(run<Outcome>(call_id, timeout_ms, work));
+  return answer_of(run<Outcome>(call_id, timeout_ms, work, true));
 }
 
 Result<Answer> Runtime::restrict_code_execution(std::string_view machine_id, std::string_view comment,
@@ -122,7 +122,7 @@ Result<Answer> Runtime::submit(std::string_view operation, std::string_view requ
   if (intent->options.dry_run)
     return fail(Error(Status::InvalidArgument, "a dry run has no request id; use cordon_call").at("/options/dry_run"));
   const Work<Outcome> work = [&](loop::Scope &scope) { return responder_.submit(std::move(*intent), scope); };
-  Result<Outcome> outcome = run<Outcome>("", -1, work);
+  Result<Outcome> outcome = run<Outcome>("", -1, work, true);
   if (!outcome) return fail(std::move(outcome.error()));
   return Answer(Status::Ok, text_or(outcome->document, "request_id"));
 }
@@ -149,8 +149,8 @@ Result<Answer> Runtime::poll_action(std::string_view id, std::string_view option
 Result<void> Runtime::withdraw(std::string_view request_id) {
   Result<RequestId> id = RequestId::parse(request_id);
   if (!id) return fail(std::move(id.error()));
-  const Work<bool> work = [&](loop::Scope &scope) -> loop::Task<Result<bool>> {
-    Result<void> withdrawn = co_await responder_.withdraw(*id, scope);
+  const Work<bool> work = [this, id = *id](loop::Scope &scope) -> loop::Task<Result<bool>> {
+    Result<void> withdrawn = co_await responder_.withdraw(id, scope);
     if (!withdrawn) co_return fail(std::move(withdrawn.error()));
     co_return true;
   };

@@ -15,7 +15,23 @@ inline Error ended_without_result(Status status, std::string_view why) {
   return error;
 }
 
-/// A call on its way to the loop and back. It lives on the stack of the host's thread, which blocks until it is served.
+/// How long after its deadline a call still waits for a disk that is slow; then its host goes on without it.
+constexpr milliseconds kDiskPatience{5'000};
+
+/// What a host is told whose call the ledger has not answered. A request whose time has passed is not sent any more,
+/// but this one may have been sent in its time.
+inline Error disk_too_slow(bool acts) {
+  Error error(acts ? Status::OutcomeUnknown : Status::Deadline,
+              acts
+                  ? "the ledger's disk does not answer, so it is not known whether the service has got the request; do "
+                    "not repeat it, look at list_requests once the disk answers"
+                  : "the ledger's disk did not answer in time; check the disk and try again");
+  error.outcome_unknown = acts;
+  return error;
+}
+
+/// A call on its way to the loop and back. The host's thread waits until it is served; what it began goes on if the
+/// host has given up waiting, so `work` refers to nothing of the host's stack once it has been called.
 template <class T>
 struct Runtime::Call {
   Call(std::string call_id_, std::optional<BootTime> deadline_, Work<T> work_)
@@ -63,39 +79,39 @@ class Runtime::Service {
 };
 
 template <class T>
-loop::Task<void> Runtime::serve(Call<T> &call) {
-  Service service(*this, call.call_id, call.deadline, call.done);
+loop::Task<void> Runtime::serve(std::shared_ptr<Call<T>> call) {
+  Service service(*this, call->call_id, call->deadline, call->done);
   try {
-    call.result.emplace(co_await call.work(service.scope));
+    call->result.emplace(co_await call->work(service.scope));
   } catch (const std::bad_alloc &) {
-    call.result.emplace(fail(ended_without_result(Status::OutOfMemory, "memory ran out during the call")));
+    call->result.emplace(fail(ended_without_result(Status::OutOfMemory, "memory ran out during the call")));
   } catch (const std::exception &e) {
-    call.result.emplace(fail(ended_without_result(Status::Internal, e.what())));
+    call->result.emplace(fail(ended_without_result(Status::Internal, e.what())));
   }
 }
 
 template <class T>
-void Runtime::begin_serving(Call<T> &call) {
+void Runtime::begin_serving(const std::shared_ptr<Call<T>> &call) {
   try {
     loop_.scheduler().spawn(serve(call));
   } catch (const std::bad_alloc &) {  // before it began
-    call.done.release();
+    call->done.release();
   }
 }
 
 template <class T>
-Result<T> Runtime::run(const std::string &call_id, std::int32_t timeout_ms, Work<T> work) {
+Result<T> Runtime::run(const std::string &call_id, std::int32_t timeout_ms, Work<T> work, bool acts) {
   const milliseconds limit = timeout_ms < 0 ? config_timeout() : milliseconds(timeout_ms);
-  Call<T> call(call_id, clock_->now() + limit, std::move(work));
+  const auto call = std::make_shared<Call<T>>(call_id, clock_->now() + limit, std::move(work));
   {
     const std::lock_guard lock(mutex_);
     if (!accepting_) return fail(Status::ShuttingDown, "the client was shut down; open a new one");
     start_locked();
-    loop_.scheduler().post([this, &call] { begin_serving(call); });
+    loop_.scheduler().post([this, call] { begin_serving(call); });
   }
-  call.done.acquire();
-  if (!call.result) return fail(ended_without_result(Status::OutOfMemory, "the call could not be served"));
-  return std::move(*call.result);
+  if (!call->done.try_acquire_for(limit + kDiskPatience)) return fail(disk_too_slow(acts));
+  if (!call->result) return fail(ended_without_result(Status::OutOfMemory, "the call could not be served"));
+  return std::move(*call->result);
 }
 
 }  // namespace cordon::plugin

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/schema.hpp"
+#include "base/text.hpp"
 #include "base/version.hpp"
 #include "plugin/runtime_call.hpp"
 #include "response/halt.hpp"
@@ -34,6 +35,15 @@ Json error_or_null(const std::optional<Error> &error) {
           {"pointer", text_or_null(error->pointer)}};
 }
 
+/// What health shows of the journal.
+struct JournalState {
+  JournalState(std::int64_t newest_, std::int64_t archived_through_, std::string archive_problem_)
+      : newest(newest_), archived_through(archived_through_), archive_problem(std::move(archive_problem_)) {}
+  std::int64_t newest;
+  std::int64_t archived_through;
+  std::string archive_problem;
+};
+
 }  // namespace
 
 Result<Answer> Runtime::perform_local(const Prepared &prepared, std::int32_t timeout_ms) {
@@ -41,6 +51,8 @@ Result<Answer> Runtime::perform_local(const Prepared &prepared, std::int32_t tim
   const Json &request = prepared.request;
   if (name == "get_request") return poll_action(text_or(request, "request_id"), {}, 0);
   if (name == "describe_secret") return describe_secret(request);
+  if (name == "audit_verify") return audit_verify(prepared, timeout_ms);
+  if (name == "ledger_check") return ledger_check(prepared, timeout_ms);
   Work<Outcome> work;
   if (name == "list_requests") {
     work = [&](loop::Scope &) { return list_requests(request.value("filter", Json::object())); };
@@ -61,8 +73,9 @@ Result<Answer> Runtime::perform_local(const Prepared &prepared, std::int32_t tim
     work = [this, &request, tenant = *tenant](loop::Scope &scope) {
       return responder_.containment_status(request["machine_ids"].get<std::vector<std::string>>(), tenant, scope);
     };
-  } else if (name == "ledger_check") {
-    work = [&](loop::Scope &) { return ledger_check(); };
+  } else if (name == "audit_export") {
+    if (auto keyed = need_ledger_key(); !keyed) return fail(std::move(keyed.error()));
+    work = [&](loop::Scope &) { return audit_export(request); };
   } else if (name == "quota") {
     Result<std::shared_ptr<response::Tenant>> tenant = tenant_of(prepared.options.tenant);
     if (!tenant) return fail(std::move(tenant.error()));
@@ -125,14 +138,6 @@ loop::Task<Result<Outcome>> Runtime::resume(std::string scope, std::string reaso
   co_return Outcome(Status::Ok, std::move(document));
 }
 
-loop::Task<Result<Outcome>> Runtime::ledger_check() {
-  Result<ledger::ChainReport> report = co_await ledger_->verify();
-  if (!report) co_return fail(std::move(report.error()));
-  Json document = {
-      {"intact", report->intact()}, {"records", report->records}, {"damage", text_or_null(report->damage)}};
-  co_return Outcome(Status::Ok, std::move(document));
-}
-
 loop::Task<Result<Outcome>> Runtime::quota_usage(std::shared_ptr<response::Tenant> tenant) {
   const BootTime now = clock_->now();
   const auto read = [tenant, now](Tx &tx) -> Result<Json> {
@@ -173,10 +178,10 @@ loop::Task<Result<Outcome>> Runtime::health() {
   }
   Json halted_all = nullptr;
   std::size_t clients = 0;
-  const auto read = [&tenants, &halted_all, &clients](Tx &tx) -> Result<std::int64_t> {
+  const auto read = [&tenants, &halted_all, &clients](Tx &tx) -> Result<JournalState> {
     for (const auto &[name, tenant] : tenants.items()) {
       Result<std::int64_t> in_flight = tx.in_flight(name);
-      if (!in_flight) return in_flight;
+      if (!in_flight) return fail(std::move(in_flight.error()));
       tenant["in_flight"] = *in_flight;
       auto halt = response::halt_named(tx, name);
       if (!halt) return fail(std::move(halt.error()));
@@ -188,19 +193,23 @@ loop::Task<Result<Outcome>> Runtime::health() {
     auto here = tx.clients();
     if (!here) return fail(std::move(here.error()));
     clients = here->size();
-    return tx.newest_sequence();
+    return tx.newest_sequence().map(
+        [&](std::int64_t newest) { return JournalState(newest, tx.journal_base().sequence, tx.archive_problem()); });
   };
-  Result<std::int64_t> newest = co_await ledger_->run(Durability::Read, read);
+  Result<JournalState> journal = co_await ledger_->run(Durability::Read, read);
   Json document = {{"version", kVersion},
                    {"vault", vault_->status()},
                    {"ledger",
-                    {{"ok", newest.has_value() && ledger_->damage().empty()},
+                    {{"ok", journal.has_value() && ledger_->damage().empty()},
                      {"has_key", ledger_->has_key()},
                      {"key_in_file", ledger_->key_is_in_file()},
-                     {"newest_record", newest.value_or(0)},
+                     {"newest_record", journal ? journal->newest : 0},
+                     {"archived_through", journal ? journal->archived_through : 0},
+                     {"archive_problem", journal ? text_or_null(journal->archive_problem) : Json(nullptr)},
+                     {"public_key", text_or_null(hex_encode(ledger_->public_key()))},
                      {"clients", clients},
                      {"hears_others", bell_.listening()},
-                     {"problem", newest ? text_or_null(ledger_->damage()) : Json(newest.error().message)}}},
+                     {"problem", journal ? text_or_null(ledger_->damage()) : Json(journal.error().message)}}},
                    {"halted", std::move(halted_all)},
                    {"memory_locked", SecureMemory::instance().locked()},
                    {"tenants", std::move(tenants)}};

@@ -192,7 +192,7 @@ Result<void> Runtime::journal_vault_change(const std::string &change, std::strin
   const std::uint64_t generation = vault_->generation();
   Json body = {{"change", change}, {"name", std::string(name)}, {"generation", generation}};
   const ledger::Record record("vault", RequestId(), "", std::move(body), clock_->utc());
-  const Work<bool> work = [&](loop::Scope &) -> loop::Task<Result<bool>> {
+  const Work<bool> work = [this, id, generation, record](loop::Scope &) -> loop::Task<Result<bool>> {
     const auto append = [&](Tx &tx) -> Result<std::int64_t> {
       if (!id.empty())
         if (auto seen = remember_generation(tx, id, generation); !seen) return fail(seen.error());

@@ -109,6 +109,9 @@ loop::Task<Result<Responder::Begun>> Responder::begin(Intent intent, BootTime de
 Result<void> Responder::join_in(Tx &tx, RequestRow &earlier, const RequestRow &wished) {
   if (!needs_work(earlier.state)) return {};
   const bool inherited = !is_ours(earlier) && !seams_.ledger.is_owner_alive(earlier.owner);
+  if (inherited)
+    if (auto trusted = ledger::distrust_unless_recorded(tx, earlier, seams_.scheduler.clock().utc()); !trusted)
+      return trusted;
   if (inherited) earlier = taken_over(std::move(earlier), seams_.ledger.owner(), seams_.scheduler.clock());
   const BootTime deadline = earlier.deadline;
   const bool blocking = is_blocking(earlier);

@@ -1,5 +1,7 @@
 #include "response/sharing.hpp"
 
+#include <algorithm>
+
 namespace cordon::response {
 namespace {
 
@@ -15,7 +17,8 @@ RequestRow taken_over(RequestRow row, const std::string &client, const Clock &cl
   row.owner = client;
   if (row.boot_id == clock.boot_id()) return row;
   row.boot_id = clock.boot_id();
-  row.deadline = clock.now() + (row.expires - clock.utc());
+  // The time of day may have been set back meanwhile: never longer than it was meant to last.
+  row.deadline = clock.now() + std::min(row.expires - clock.utc(), row.expires - row.created);
   row.closed = clock.now();
   return row;
 }
@@ -130,6 +133,7 @@ loop::Task<Result<void>> Sharing::take_over() {
       if (!rows) return fail(std::move(rows.error()));
       for (RequestRow &row : *rows) {
         if (tenant_named_(row.tenant) == nullptr) continue;
+        if (auto trusted = ledger::distrust_unless_recorded(tx, row, clock.utc()); !trusted) return trusted;
         RequestRow ours = taken_over(std::move(row), client, clock);
         Json body = {{"from", other}};
         if (auto appended = tx.append(ledger::Record("takeover", ours.id, ours.tenant, std::move(body), clock.utc()));

@@ -131,7 +131,7 @@ TEST_F(FailureTest, DamagedPagesFailWhoeverReadsThemAndNobodyDies) {
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().status, Status::Ledger);
   EXPECT_THAT(found.error().message, HasSubstr("damaged"));
-  const auto check = read([](Tx &tx) { return tx.check_storage(); });
+  const auto check = ledger_->check_storage();
   if (check) {
     EXPECT_FALSE(check->empty());
   }
@@ -140,7 +140,7 @@ TEST_F(FailureTest, DamagedPagesFailWhoeverReadsThemAndNobodyDies) {
 TEST_F(FailureTest, ASoundStorageHasNoFindings) {
   open();
   ASSERT_TRUE(append("x"));
-  EXPECT_EQ(*read([](Tx &tx) { return tx.check_storage(); }), std::vector<std::string>());
+  EXPECT_EQ(*ledger_->check_storage(), std::vector<std::string>());
 }
 
 TEST_F(FailureTest, AStorageErrorThatAClosureSwallowsFailsItAllTheSame) {

@@ -50,14 +50,14 @@ TEST_F(KeyringTest, TheMacTellsWhereOneFieldEndsAndTheNextBegins) {
   keyring.set(1, key('l'), false);
   const std::string previous(32, '\0');
   const auto mac = [&](std::string_view a, std::string_view b) {
-    return Keyring::Mac(keyring, previous).field(a).field(b).finish();
+    return keyring.mac(previous).field(a).field(b).finish();
   };
   EXPECT_EQ(mac("ab", "c"), mac("ab", "c"));
   EXPECT_NE(mac("ab", "c"), mac("a", "bc"));
   EXPECT_NE(mac("", "abc"), mac("abc", ""));
   Keyring other;
   other.set(1, key('m'), false);
-  EXPECT_NE(mac("ab", "c"), Keyring::Mac(other, previous).field("ab").field("c").finish());
+  EXPECT_NE(mac("ab", "c"), other.mac(previous).field("ab").field("c").finish());
 }
 
 }  // namespace

@@ -161,7 +161,11 @@ inline RequestRow request_row(const std::string &id_digits) {
   row.machine = MachineId::trusted(std::string(40, 'a'));
   row.match_key = "contoso|" + id_digits;
   row.fingerprint = "f" + id_digits;
-  row.document = Json{{"request_id", row.id.str()}, {"labels", {{"case", "INC-" + id_digits}, {"run", "7"}}}};
+  row.document = Json{{"request_id", row.id.str()},
+                      {"operation", row.operation},
+                      {"machine_id", row.machine.str()},
+                      {"state", "queued"},
+                      {"labels", {{"case", "INC-" + id_digits}, {"run", "7"}}}};
   row.parameters = Json::object();
   row.progress = Json::object();
   row.created = UtcTicks::from_unix_seconds(1'770'000'000);

@@ -69,7 +69,7 @@ TEST_F(LedgerKeyTest, WithoutAVaultItLiesInAFileForTheOwnerAloneAndIsReportedWea
   ASSERT_EQ(append("x"), 1);
   reopen();
   ASSERT_TRUE(ledger_->use_key(std::nullopt, ""));
-  EXPECT_EQ(append("y"), 2);
+  EXPECT_EQ(append("y"), 3);
 }
 
 TEST_F(LedgerKeyTest, AMissingOpenOrTruncatedKeyFileIsRefusedWithItsName) {

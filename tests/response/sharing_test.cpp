@@ -116,6 +116,21 @@ TEST_F(Sharing, ACallJoinsWhatAnotherProcessIsSendingAndLearnsItsEnd) {
   EXPECT_EQ(second.request_id(), first.request_id());
 }
 
+TEST(TakenOver, AfterARebootWithTheTimeOfDaySetBackNothingLastsLongerThanItWasMeantTo) {
+  FakeClock clock;
+  ledger::RequestRow row;
+  row.boot_id = clock.boot_id();
+  row.created = clock.utc();
+  row.expires = row.created + minutes(15);
+  clock.reboot("boot-2");
+  clock.set_utc(row.created - std::chrono::hours(24));
+  EXPECT_EQ(response::taken_over(row, "me", clock).deadline, clock.now() + minutes(15));
+  clock.set_utc(row.created + minutes(10));
+  EXPECT_EQ(response::taken_over(row, "me", clock).deadline, clock.now() + minutes(5));
+  clock.set_utc(row.created + std::chrono::hours(24));
+  EXPECT_LT(response::taken_over(row, "me", clock).deadline, clock.now());
+}
+
 TEST_F(Sharing, TheEndOfAnActionIsToldToEveryProcessByTheOneThatAsks) {
   Caller &first = act_at(0, machine());
   run_all(seconds(1));

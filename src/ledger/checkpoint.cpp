@@ -1,0 +1,38 @@
+#include "ledger/checkpoint.hpp"
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+
+namespace cordon::ledger {
+namespace {
+
+/// What is signed.
+std::string message(std::string_view ledger_id, const ChainLink &last) {
+  return fmt::format("cordon-checkpoint/1\n{}\n{}\n{}\n", ledger_id, last.sequence, hex_encode(last.digest));
+}
+
+}  // namespace
+
+Json checkpoint_body(const Keyring &keyring, std::string_view ledger_id, const ChainLink &last) {
+  return {{"through", last.sequence},
+          {"digest", hex_encode(last.digest)},
+          {"public_key", hex_encode(keyring.public_key())},
+          {"signature", hex_encode(keyring.sign(message(ledger_id, last)))}};
+}
+
+std::string check_checkpoint(const JournalRow &row, const ChainLink &last, std::string_view ledger_id,
+                             std::string_view public_key) {
+  const Json body = Json::parse(row.body, nullptr, false);
+  const auto wrong = [&](const char *what) { return fmt::format("the checkpoint {} {}", row.sequence, what); };
+  if (!body.is_object()) return wrong("can't be read");
+  if (int_or(body, "through", -1) != last.sequence || text_or(body, "digest") != hex_encode(last.digest))
+    return wrong("does not sign the records before it");
+  if (text_or(body, "public_key") != hex_encode(public_key)) return wrong("names a key that is not this ledger's");
+  const auto signature = hex_decode(text_or(body, "signature"));
+  if (!signature || !is_signed(message(ledger_id, last), *signature, public_key))
+    return wrong("bears a signature that does not fit");
+  return {};
+}
+
+}  // namespace cordon::ledger
