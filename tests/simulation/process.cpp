@@ -11,6 +11,7 @@ using namespace std::chrono_literals;
 response::Timing timing_of(const World &world) {
   response::Timing timing;
   timing.track_interval = world.track_interval();
+  timing.look_interval = world.look_interval();
   return timing;
 }
 

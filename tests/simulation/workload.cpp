@@ -24,7 +24,7 @@ class Maker {
   Maker(const Targets &targets, emulator::SeededRandom &chance) : targets_(targets), chance_(chance) {}
 
   Workload make() {
-    const int wanted = 20 + static_cast<int>(chance_.below(11));
+    const int wanted = 20 + static_cast<int>(chance_.below(5));
     const int bursts = 2 + static_cast<int>(chance_.below(4));
     for (int burst = 0; burst < bursts; ++burst) {
       const Instant from = chance_.between(1s, targets_.busy);

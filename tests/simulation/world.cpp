@@ -17,6 +17,7 @@ using emulator::FaultKind;
 constexpr Instant kBusy = 38min;  ///< wishes come until then
 constexpr Instant kCalm = 43min;  ///< from here on nothing goes wrong any more
 constexpr Instant kEnd = 60min;
+constexpr double kUnheard = 0.01;  // strokes of the bell
 constexpr std::uint64_t kFaultsAtLeast = 5;
 constexpr std::uint64_t kTooManySteps = 1'000'000;
 
@@ -101,7 +102,7 @@ void write_head(const std::string &content) {
 
 /// Mostly long ones: a look is what costs the most here, and shows nothing that the one before did not.
 milliseconds choose_interval(emulator::SeededRandom &chance) {
-  if (chance.chance(0.25)) return 15s;
+  if (chance.chance(0.15)) return 15s;
   return chance.chance(0.5) ? 60s : 120s;
 }
 
@@ -177,7 +178,8 @@ World::World(std::uint64_t seed, const Disk::Image &fresh, bool trace)
       echoes_(chance_.chance(0.85)),
       service_(make_scenario(seed, quota_, echoes_, chance_), truth_, key_source_, {.seed = seed, .machines = 0}),
       network_(timeline_, service_, witness_, trace_, seed * 31 + 5),
-      track_interval_(choose_interval(chance_)) {
+      track_interval_(choose_interval(chance_)),
+      look_interval_(chance_.chance(0.15) ? 30'000 : 300'000) {
   std::filesystem::remove(head_path());
   witness_.set_echoes(echoes_);
   plan();
@@ -199,7 +201,7 @@ nanoseconds World::wake_delay() {
 
 void World::plan() {
   Targets targets;
-  targets.processes = kProcessesAtLeast + static_cast<int>(chance_.below(kProcessesMore + 1));
+  targets.processes = chance_.chance(0.25) ? 4 : 3;
   targets.busy = kBusy;
   for (const emulator::TenantRecord &tenant : service_.directory().tenants) {
     const emulator::MadeFleet &made = service_.fleet(tenant.tenant_id);
@@ -416,7 +418,7 @@ Result<std::unique_ptr<ledger::Ledger>> World::open_ledger(Process &process, Ran
 /// The others hear of news soon.
 void World::spread(int from) {
   for (int number = 0; number < static_cast<int>(processes_.size()); ++number) {
-    if (number == from || !processes_[static_cast<std::size_t>(number)]) continue;
+    if (number == from || !processes_[static_cast<std::size_t>(number)] || chance_.chance(kUnheard)) continue;
     timeline_.in(chance_.between(10us, 500us), [this, number] {
       if (const auto process = processes_[static_cast<std::size_t>(number)]) process->hear();
     });

@@ -36,7 +36,6 @@ class World {
   static const std::string &head_path();
   static Secret wrapping_key() { return Secret(std::string(32, 'k')); }
   static constexpr const char *kVault = "vault-1";
-  static constexpr int kProcessesAtLeast = 3, kProcessesMore = 1;
 
   Result<std::unique_ptr<ledger::Ledger>> open_ledger(Process &process, Random &random,
                                                       std::unique_ptr<ledger::Executor> executor);
@@ -53,6 +52,7 @@ class World {
   emulator::SeededRandom &chance() { return chance_; }
   const ledger::QuotaWindows &quota() const { return quota_; }
   milliseconds track_interval() const { return track_interval_; }
+  milliseconds look_interval() const { return look_interval_; }
   nanoseconds disk_delay();
   nanoseconds wake_delay();
   /// For how long processes have stood still.
@@ -88,7 +88,8 @@ class World {
   bool echoes_ = true;
   emulator::Service service_;
   Network network_;
-  milliseconds track_interval_{15'000};
+  milliseconds track_interval_;
+  milliseconds look_interval_;    ///< at the other clients, even when nothing is heard
   std::set<std::string> living_;  ///< clients of the ledger
   std::vector<std::shared_ptr<Process>> processes_;
   std::vector<std::optional<CrashPlan>> crash_plans_;  ///< of each process, for its next life
