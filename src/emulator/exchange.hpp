@@ -1,10 +1,13 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/json.hpp"
 
 namespace cordon::emulator {
 
@@ -15,6 +18,12 @@ struct Request {
   std::string authorization;  ///< the header's value, empty when absent
   std::string content_type;
   std::string body;
+  std::map<std::string, std::string> headers{};  ///< all of them, names in lower case
+
+  std::string header(const std::string &name) const {
+    const auto found = headers.find(name);
+    return found == headers.end() ? std::string() : found->second;
+  }
 };
 
 /// What goes back on the wire.
@@ -28,5 +37,9 @@ struct Reply {
 
   bool dropped() const { return status == 0; }
 };
+
+inline Reply json_reply(int status, const Json &document) {
+  return Reply{.status = status, .content_type = "application/json; charset=utf-8", .body = dump(document)};
+}
 
 }  // namespace cordon::emulator
