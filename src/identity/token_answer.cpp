@@ -5,6 +5,7 @@
 
 #include "base/secure_json.hpp"
 #include "base/text.hpp"
+#include "identity/secure_member.hpp"
 
 namespace cordon::identity {
 namespace {
@@ -14,27 +15,13 @@ tl::unexpected<Error> refuse(const char *problem) {
               std::string("the token endpoint answered 200, but ") + problem + "; look for a proxy in between");
 }
 
-/// Empty when absent or not a text; lives as long as `json`.
-std::string_view text_of(const SecureJson &json, const char *key) {
-  const auto it = json.find(key);
-  if (it == json.end() || !it->is_string()) return {};
-  return it->get_ref<const SecureString &>();
-}
-
-/// Numbers as numbers (v2) or as texts (v1); −1 when it is neither.
-std::int64_t number_of(const SecureJson &json, const char *key) {
-  const auto it = json.find(key);
-  if (it != json.end() && it->is_number_integer()) return it->get<std::int64_t>();
-  return parse_int(text_of(json, key)).value_or(-1);
-}
-
 bool fits_a_header(std::string_view token) {
   return std::all_of(token.begin(), token.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
 }  // namespace
 
-Result<TokenAnswer> parse_token_answer(std::string_view body) {
+Result<TokenAnswer> parse_token_answer(std::string_view body, std::optional<UtcTicks> now) {
   const auto json = parse_secure_json(body, "token answer", JsonLimits{256 * 1024, 16});
   if (!json) return refuse("its body is no JSON");
   if (!json->is_object()) return refuse("its body is no JSON object");
@@ -46,6 +33,7 @@ Result<TokenAnswer> parse_token_answer(std::string_view body) {
 
   TokenAnswer answer;
   answer.expires_in_s = number_of(*json, "expires_in");
+  if (now && !json->contains("expires_in")) answer.expires_in_s = number_of(*json, "expires_on") - now->unix_seconds();
   if (answer.expires_in_s <= 0) return refuse("there is no expires_in in its body");
   answer.access_token = Secret(token);
   answer.refresh_token = Secret(text_of(*json, "refresh_token"));

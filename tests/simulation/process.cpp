@@ -147,7 +147,7 @@ void Process::make_tenants() {
                                   tenant->cloud.audience);
     const std::string secret = app.client_secret;
     auto source = std::make_unique<identity::ClientSecretSource>(
-        std::move(applicant), "app", 2, wire_,
+        identity::TokenEndpoint(std::move(applicant), 2, wire_), "app",
         [secret](const std::string &) -> Result<Secret> { return Secret(secret); });
     tenant->tokens = std::make_shared<identity::TokenCache>(scheduler_, std::move(source), &*tokens_);
     tenants_.push_back(std::move(tenant));
