@@ -34,11 +34,6 @@ constexpr ExitCode kExitCodes[] = {
     {CORDON_E_SHUTTING_DOWN, kExitInterrupted},
 };
 
-std::string member(const Json &document, const char *key) {
-  const auto found = document.find(key);
-  return found != document.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 /// " (request …, action …)", as far as known.
 std::string ids(const Json &document) {
   std::string text;
@@ -62,6 +57,11 @@ std::string line_for(const Reply &reply, std::string_view what) {
 }
 
 }  // namespace
+
+std::string member(const Json &document, const char *key) {
+  const auto found = document.find(key);
+  return found != document.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
 
 std::string exit_codes_help() {
   return "Exit codes:\n"

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
@@ -29,6 +30,9 @@ int exit_code(std::int32_t status);
 /// One JSON document on standard output, one line for people on standard error; returns the exit code. `what` names
 /// what was asked for, e.g. "restrict 0f1e…".
 int report(const Reply &reply, std::string_view what);
+
+/// A text member of a document of the library; empty when there is none.
+std::string member(const nlohmann::json &document, const char *key);
 
 /// One line of JSON on standard output, at once.
 void print_json(std::string_view json);
