@@ -27,7 +27,9 @@ Journal::Journal(Database &db, const Keyring &keyring, std::string owner)
       append_(db, fmt::format("INSERT INTO journal ({}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kJournalColumns)),
       newest_(db, "SELECT sequence, mac, digest FROM journal ORDER BY sequence DESC LIMIT 1"),
       after_(db, fmt::format("SELECT {} FROM journal WHERE sequence > ?1 AND (?2 = '' OR tenant = ?2)"
-                             " AND (?3 = '' OR request_id = ?3) AND (?4 = '' OR owner = ?4)"
+                             " AND (?3 = '' OR request_id = ?3)"
+                             " AND (?4 = '' OR ?4 = coalesce((SELECT requests.owner FROM requests"
+                             " WHERE id = request_id), journal.owner))"
                              " AND (?5 = '' OR kind IN (SELECT value FROM json_each(?5)))"
                              " AND kind NOT IN ('{}', '{}') ORDER BY sequence LIMIT ?6",
                              kJournalColumns, kCheckpointKind, kArchiveKind)),

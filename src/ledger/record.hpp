@@ -49,7 +49,7 @@ struct EventFilter {
   std::vector<std::string> kinds;
   std::string tenant;
   RequestId request;
-  std::string owner;
+  std::string owner;  ///< a client: whatever anybody wrote of its requests, and what it wrote of no request
 };
 
 }  // namespace cordon::ledger

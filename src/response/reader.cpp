@@ -65,6 +65,14 @@ loop::Task<Result<Json>> Reader::get(Tenant &tenant, const defender::Operation *
     if (!token) co_return fail(std::move(token.error()));
     Result<std::int64_t> slot = co_await take_slot(tenant, quota_class, lane, scope);
     if (!slot) co_return fail(std::move(slot.error()));
+    if (tenant.tokens->fresh() != *token) {  // refused or at its end, while this one waited in the line
+      Result<identity::SharedToken> renewed = co_await tenant.tokens->get(scope);
+      if (!renewed) {
+        seams_.scheduler.spawn(write_slot_end(seams_, *slot, unused_slot_end(seams_.scheduler.now())));
+        co_return fail(std::move(renewed.error()));
+      }
+      token = std::move(renewed);
+    }
 
     request.bearer = &(*token)->value;
     loop::Scope answer(seams_.scheduler, seams_.scheduler.now() + timing_.answer_timeout, &scope);

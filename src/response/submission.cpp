@@ -83,6 +83,16 @@ loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::in
       if (!taken) co_return fail(std::move(taken.error()));
       if (*taken == 0) co_return Result<void>();  // somebody else has decided
       slot = *taken;
+      if (tenant->tokens->fresh() != *token) {  // refused or at its end, while this one waited in the line
+        Result<identity::SharedToken> renewed = co_await tenant->tokens->get(live->sending);
+        if (!renewed) {
+          Result<bool> waits =
+              co_await back_to_queue(live, std::exchange(slot, 0), unused_slot_end(seams_.scheduler.now()));
+          if (!waits) co_return fail(std::move(waits.error()));
+          continue;  // above it is known what to do without a token
+        }
+        token = std::move(renewed);
+      }
     }
 
     const BootTime began = seams_.scheduler.now();

@@ -9,7 +9,8 @@
  *   submit MACHINE [OPTIONS]      restricts, in the background -> submit STATUS REQUEST_ID
  *   poll ID WAIT_MS               -> poll STATUS DOCUMENT
  *   call OPERATION REQUEST        -> call STATUS DOCUMENT
- *   follow COUNT                  reads events until COUNT requests have ended  -> event EVENT..., follow STATUS
+ *   follow COUNT WAIT_MS          reads events until COUNT requests have ended or none has come for so long
+ *                                                              -> event CORDON_OK EVENT..., follow STATUS
  *   crowd THREADS COUNT FILE      restricts COUNT machines of a file from so many threads at once -> crowd STATUS
  *   usage                         -> usage PEAK_KIB RESIDENT_KIB CPU_US
  *
@@ -107,15 +108,17 @@ static int is_end(const char *event) {
 }
 
 static void do_follow(char *words) {
-  long left = atol(words);
+  const char *count = strtok(words, " ");
+  const char *wait = strtok(NULL, " ");
+  long left = count == NULL ? 0 : atol(count);
   cordon_error *error = NULL;
   int32_t status = CORDON_OK;
   while (left > 0 && status == CORDON_OK) {
     char *event = NULL;
-    status = api->next_event(client, NULL, CALL_TIMEOUT_MS * 5, &event, &error);
+    status = api->next_event(client, NULL, wait == NULL ? 0 : (int32_t)atol(wait), &event, &error);
     if (status != CORDON_OK) break;
     if (is_end(event)) --left;
-    printf("event %s\n", event);
+    printf("event CORDON_OK %s\n", event);
     api->string_free(event);
   }
   answer("follow", status, NULL, error);
