@@ -22,7 +22,7 @@ int port_of(const std::string &origin) {
 /// `CORDON_OFFSETS`: how many of them for each deed; tests/run.sh --load takes more.
 std::size_t offsets_wanted() {
   const char *text = std::getenv("CORDON_OFFSETS");
-  return text == nullptr ? 12 : static_cast<std::size_t>(std::atoi(text));
+  return text == nullptr ? 8 : static_cast<std::size_t>(std::atoi(text));
 }
 
 /// A connection that breaks at any byte of the request or the answer. Whatever the call says then is true, nothing is
