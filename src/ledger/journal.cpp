@@ -46,7 +46,7 @@ Journal::Journal(Database &db, const Keyring &keyring, std::string owner)
 void Journal::set_tail(Tail tail) {
   tail_ = std::move(tail);
   newest_request_.clear();
-  signed_through_ = std::min(signed_through_, tail_.sequence);
+  if (signed_through_ > tail_.sequence) signed_through_ = 0;  // not known any more
 }
 
 Result<void> Journal::reload() {
@@ -92,8 +92,11 @@ Result<void> Journal::checkpoint(bool in_any_case, UtcTicks now) {
   signed_through_ = std::max({signed_through_, *newest, base_.sequence});
   const std::int64_t without = tail_.sequence - signed_through_;
   if (without == 0 || (!in_any_case && without < kCheckpointEvery)) return {};
-  return append(Record(kCheckpointKind, RequestId(), "", checkpoint_body(keyring_, ledger_id_, tail_), now))
-      .map([this](std::int64_t sequence) { signed_through_ = sequence; });
+  Json body =
+      checkpoint_body(keyring_, CheckpointTerms(ledger_id_, tail_, now.unix_ticks(), owner_, keyring_.key_id()));
+  return append(Record(kCheckpointKind, RequestId(), "", std::move(body), now)).map([this](std::int64_t sequence) {
+    signed_through_ = sequence;
+  });
 }
 
 Result<void> Journal::cut_beginning(const ChainLink &through, const std::string &archive, UtcTicks now) {

@@ -51,7 +51,6 @@ std::string running_digest(std::string_view previous, const JournalRow &row) {
       .field(row.owner)
       .field(row.body)
       .field(row.key_id)
-      .field(row.mac)
       .finish();
 }
 

@@ -45,7 +45,7 @@ struct ChainLink {
 std::string text_of(const ChainLink &link);
 std::optional<ChainLink> parse_link(std::string_view text);
 
-/// The digest that follows `previous`: over it and every field of the row but the digest itself. Needs no key.
+/// The digest that follows `previous`: over it and every field of the row but MAC and digest. Needs no key.
 std::string running_digest(std::string_view previous, const JournalRow &row);
 
 }  // namespace cordon::ledger

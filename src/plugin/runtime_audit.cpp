@@ -40,10 +40,9 @@ Json json_of(const ChainLink &link) {
 }
 
 Json json_of(const JournalRow &row) {
-  return {{"sequence", row.sequence},  {"ticks", row.at},           {"at", UtcTicks::from_unix_ticks(row.at).str()},
-          {"kind", row.kind},          {"request_id", row.request}, {"tenant", row.tenant},
-          {"owner", row.owner},        {"body", row.body},          {"key_id", row.key_id},
-          {"mac", hex_encode(row.mac)}};
+  return {{"sequence", row.sequence}, {"ticks", row.at},           {"at", UtcTicks::from_unix_ticks(row.at).str()},
+          {"kind", row.kind},         {"request_id", row.request}, {"tenant", row.tenant},
+          {"owner", row.owner},       {"body", row.body},          {"key_id", row.key_id}};
 }
 
 Result<Found> read_page(Tx &tx, const Page &page, UtcTicks now) {

@@ -44,8 +44,7 @@ class Audit : public EmulatorTest {
   }
   /// A program of tests/ledger, run by the Python that has the cryptography of the distribution.
   static int run_auditor(const std::string &program, const std::string &arguments) {
-    const int status =
-        std::system((std::string(AUDITOR "/") + program + " " + arguments).c_str());
+    const int status = std::system((std::string(AUDITOR "/") + program + " " + arguments).c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
 };
@@ -105,7 +104,7 @@ TEST_F(Audit, OcsfEventsCarryClassActivityAndOutcome) {
     if (event["class_uid"] == 0) continue;
     EXPECT_EQ(event["category_uid"], 7);
     EXPECT_EQ(event["command_uid"].get<std::string>().size(), 36u);
-    EXPECT_EQ(event["message"], "why");
+    EXPECT_TRUE(event["message"].get<std::string>().starts_with("why"));
     seen.insert(std::to_string(event["type_uid"].get<int>()) + " " + event["status"].get<std::string>());
     if (event["class_uid"] == 7002) {
       EXPECT_EQ(event["file"]["hashes"][0]["value"], file());

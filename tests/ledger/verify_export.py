@@ -16,7 +16,7 @@ from nacl.signing import VerifyKey
 
 HEADER = {"format", "ledger_id", "public_key", "base"}
 BASE = {"sequence", "digest"}
-RECORD = {"sequence", "ticks", "at", "kind", "request_id", "tenant", "owner", "body", "key_id", "mac"}
+RECORD = {"sequence", "ticks", "at", "kind", "request_id", "tenant", "owner", "body", "key_id"}
 CHECKPOINT = {"through", "digest", "public_key", "signature"}
 EPOCH = datetime.datetime(1970, 1, 1)
 
@@ -70,14 +70,14 @@ def field(value):
 def next_digest(digest, record):
     fields = [digest, record["sequence"], record["ticks"]]
     fields += [record[name].encode() for name in ("kind", "request_id", "tenant", "owner", "body")]
-    fields += [record["key_id"], unhex(record["mac"], 32, "the MAC")]
+    fields.append(record["key_id"])
     return hashlib.blake2b(b"".join(map(field, fields)), digest_size=32).digest()
 
 
 def check_record(record, place, sequence):
     for name in ("sequence", "ticks", "key_id"):
         whole(record[name], f"{place}: {name}")
-    for name in ("at", "kind", "request_id", "tenant", "owner", "body", "mac"):
+    for name in ("at", "kind", "request_id", "tenant", "owner", "body"):
         if not isinstance(record[name], str):
             raise Refused(f"{place}: {name} is not a text")
     if record["sequence"] != sequence:
@@ -93,7 +93,10 @@ def check_checkpoint(record, place, header, key, digest):
         raise Refused(f"{place}: the checkpoint does not sign the records before it")
     if body["public_key"] != header["public_key"]:
         raise Refused(f"{place}: the checkpoint names another key")
-    message = f"cordon-checkpoint/1\n{header['ledger_id']}\n{through}\n{digest.hex()}\n".encode()
+    if record["request_id"] or record["tenant"]:
+        raise Refused(f"{place}: a checkpoint is about no request and no tenant")
+    terms = [header["ledger_id"], through, digest.hex(), record["ticks"], record["owner"], record["key_id"]]
+    message = "".join(f"{line}\n" for line in ["cordon-checkpoint/1", *terms]).encode()
     try:
         VerifyKey(key).verify(message, unhex(body["signature"], 64, f"{place}: the signature"))
     except BadSignatureError:
