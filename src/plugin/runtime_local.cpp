@@ -41,6 +41,7 @@ Result<Answer> Runtime::perform_local(const Prepared &prepared, std::int32_t tim
   const Json &request = prepared.request;
   if (name == "get_request") return poll_action(text_or(request, "request_id"), {}, 0);
   if (name == "describe_secret") return describe_secret(request);
+  if (name == "login" || name == "login_status") return perform_login(prepared, timeout_ms);
   Work<Outcome> work;
   if (name == "list_requests") {
     work = [&](loop::Scope &) { return list_requests(request.value("filter", Json::object())); };
@@ -63,6 +64,8 @@ Result<Answer> Runtime::perform_local(const Prepared &prepared, std::int32_t tim
     };
   } else if (name == "ledger_check") {
     work = [&](loop::Scope &) { return ledger_check(); };
+  } else if (name == "preflight") {
+    work = [&](loop::Scope &scope) { return preflight(request, prepared.options.tenant, scope); };
   } else if (name == "quota") {
     Result<std::shared_ptr<response::Tenant>> tenant = tenant_of(prepared.options.tenant);
     if (!tenant) return fail(std::move(tenant.error()));
@@ -158,17 +161,21 @@ loop::Task<Result<Outcome>> Runtime::quota_usage(std::shared_ptr<response::Tenan
 
 loop::Task<Result<Outcome>> Runtime::health() {
   Json tenants = Json::object();
+  const Json vault_status = vault_->status();
   {
     const std::lock_guard lock(mutex_);
     for (const auto &[name, config] : config_.tenants) {
       const auto tenant = tenants_.find(name);
       const std::optional<Error> token_error =
           tenant == tenants_.end() ? std::nullopt : tenant->second->tokens->last_error();
-      tenants[name] = {{"ok", !config.broken && !token_error},
-                       {"cloud", config.cloud.name},
-                       {"problem", error_or_null(config.broken ? config.broken : token_error)},
-                       {"in_flight", 0},
-                       {"halted", nullptr}};
+      tenants[name] = {
+          {"ok", !config.broken && !token_error},
+          {"cloud", config.cloud.name},
+          {"problem", error_or_null(config.broken ? config.broken : token_error)},
+          {"credential", credential_state(config.credential, tenant == tenants_.end() ? nullptr : tenant->second.get(),
+                                          vault_status)},
+          {"in_flight", 0},
+          {"halted", nullptr}};
     }
   }
   Json halted_all = nullptr;
@@ -192,7 +199,7 @@ loop::Task<Result<Outcome>> Runtime::health() {
   };
   Result<std::int64_t> newest = co_await ledger_->run(Durability::Read, read);
   Json document = {{"version", kVersion},
-                   {"vault", vault_->status()},
+                   {"vault", vault_status},
                    {"ledger",
                     {{"ok", newest.has_value() && ledger_->damage().empty()},
                      {"has_key", ledger_->has_key()},
