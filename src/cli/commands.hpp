@@ -18,6 +18,7 @@ void add_event_command(CLI::App &app, const Globals &globals, int &result);
 void add_audit_commands(CLI::App &app, const Globals &globals, int &result);
 void add_vault_commands(CLI::App &app, const Globals &globals, int &result);
 void add_rekey_commands(CLI::App &vault, const Globals &globals, int &result);
+void add_identity_commands(CLI::App &app, const Globals &globals, int &result);
 void add_library_commands(CLI::App &app, const Globals &globals, int &result);
 
 }  // namespace cordon::cli

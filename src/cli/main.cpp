@@ -24,6 +24,7 @@ int run(int argc, char **argv) {
   add_event_command(app, globals, result);
   add_audit_commands(app, globals, result);
   add_vault_commands(app, globals, result);
+  add_identity_commands(app, globals, result);
   add_library_commands(app, globals, result);
   try {
     app.parse(argc, argv);

@@ -111,10 +111,10 @@ std::string describe(const PermissionSets &sets) {
   return out;
 }
 
-std::string Operation::missing_permissions(const std::vector<std::string> &roles) const {
+std::string Operation::missing_permissions(const std::vector<std::string> &granted, bool delegated) const {
   PermissionSets missing;
-  for (const auto &set : application_permissions)
-    if (!satisfied(set, roles)) missing.push_back(set);
+  for (const auto &set : delegated ? delegated_permissions : application_permissions)
+    if (!satisfied(set, granted)) missing.push_back(set);
   return describe(missing);
 }
 

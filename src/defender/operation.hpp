@@ -41,9 +41,9 @@ struct Operation {
   Operation() = default;
 
   bool is_action() const { return kind == OperationKind::Action; }
-  /// The permissions of an application token that are missing, as a text like "Machine.Scan and one of A, B"; "" if
-  /// none.
-  std::string missing_permissions(const std::vector<std::string> &roles) const;
+  /// The permissions that a token with `granted` lacks, as a text like "Machine.Scan and one of A, B"; "" if none.
+  /// `delegated`: a person's token, whose roles and device groups count too.
+  std::string missing_permissions(const std::vector<std::string> &granted, bool delegated = false) const;
 
   /// Checks a request against the schema and the typed rules it can't express (ids, times, blank comments), and returns
   /// it with ids in lower case and defaults filled in. Errors: INVALID_ARGUMENT with pointer.

@@ -17,7 +17,10 @@ struct TokenClaims {
   std::string tenant_id;
   std::string client_id;
   std::vector<std::string> roles{};
-  UtcTicks not_before, expires;  ///< real time, whole seconds
+  std::vector<std::string> scopes{};  ///< of a person's token
+  std::string object_id{};            ///< of the service principal or the person
+  std::string user{};                 ///< the person's name; empty: an application's token
+  UtcTicks not_before, expires;       ///< real time, whole seconds
 };
 
 /// Signs access tokens (JWT, HS256, a key of its own) and knows its own again.
@@ -25,6 +28,7 @@ class AccessTokens {
  public:
   explicit AccessTokens(Random &random);
 
+  static std::string issuer(const std::string &tenant_id) { return "https://sts.windows.net/" + tenant_id + "/"; }
   std::string issue(const TokenClaims &claims) const;
   /// nullopt for a token that is not ours, has expired or was revoked.
   std::optional<TokenClaims> verify(std::string_view token, UtcTicks real_now) const;

@@ -9,22 +9,11 @@
 #include <memory>
 
 #include "base/random.hpp"
+#include "emulator/openssl_owner.hpp"
 #include "emulator/output_file.hpp"
 
 namespace cordon::emulator {
 namespace {
-
-template <auto Free>
-struct Freed {
-  template <class T>
-  void operator()(T *object) const {
-    Free(object);
-  }
-};
-using Bio = std::unique_ptr<BIO, Freed<&BIO_free_all>>;
-using Key = std::unique_ptr<EVP_PKEY, Freed<&EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Freed<&X509_free>>;
-using Extension = std::unique_ptr<X509_EXTENSION, Freed<&X509_EXTENSION_free>>;
 
 constexpr long kDay = 86'400;
 constexpr long kCaDays = 3650;

@@ -29,7 +29,16 @@ std::optional<Reply> ControlPlane::handle(const Request &request) {
     service_.faults().clear();
     return json_reply(200, Json::array());
   }
-  return refused(404, "the control plane has GET counters, GET actions, POST advance, POST faults and DELETE faults");
+  if (operation == "GET /emulator/device-codes")
+    return json_reply(200, service_.device_codes().list(service_.real_now()));
+  if (operation == "POST /emulator/device-codes") return decide_device_code(request);
+  if (operation == "DELETE /emulator/refresh-tokens") {
+    service_.device_codes().revoke_refresh_tokens();
+    return json_reply(200, Json::array());
+  }
+  return refused(404,
+                 "the control plane has GET counters, GET actions, POST advance, POST and DELETE faults, GET and POST "
+                 "device-codes and DELETE refresh-tokens");
 }
 
 Reply ControlPlane::advance(const Request &request) {
@@ -51,6 +60,18 @@ Reply ControlPlane::arm_fault(const Request &request) {
   Json armed = Json::array();
   for (const Fault &one : service_.faults().armed()) armed.push_back(one.to_json());
   return json_reply(201, armed);
+}
+
+/// What a person would do on the page.
+Reply ControlPlane::decide_device_code(const Request &request) {
+  const auto body = parse_json(request.body, "body");
+  const std::string decision = body && body->is_object() ? text_or(*body, "decision", "approve") : std::string();
+  if (decision != "approve" && decision != "decline")
+    return refused(400, "the body must be {\"user_code\",\"decision\":\"approve\" or \"decline\",\"user\"}");
+  const std::string user = text_or(*body, "user", "visitor@emulator.example");
+  if (!service_.device_codes().decide(text_or(*body, "user_code"), decision == "approve", user, service_.real_now()))
+    return refused(404, "no sign-in waits for that user_code");
+  return json_reply(200, service_.device_codes().list(service_.real_now()));
 }
 
 }  // namespace cordon::emulator

@@ -9,7 +9,8 @@ namespace cordon::emulator {
 
 /// What a test asks of the emulator beside the service's own protocol; no token is needed.
 ///   GET /emulator/counters · GET /emulator/actions · POST /emulator/advance {"seconds"} · POST, DELETE
-///   /emulator/faults
+///   /emulator/faults · GET /emulator/device-codes · POST /emulator/device-codes {"user_code","decision","user"} ·
+///   DELETE /emulator/refresh-tokens
 class ControlPlane {
  public:
   explicit ControlPlane(Service &service) : service_(service) {}
@@ -20,6 +21,7 @@ class ControlPlane {
  private:
   Reply advance(const Request &request);
   Reply arm_fault(const Request &request);
+  Reply decide_device_code(const Request &request);
 
   Service &service_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "emulator/identity_endpoints.hpp"
 
 namespace cordon::emulator {
 namespace {
@@ -74,8 +75,10 @@ const std::vector<Endpoint> &endpoints() {
 std::vector<std::string> endpoint_names() {
   std::vector<std::string> names;
   for (const Endpoint &endpoint : endpoints()) names.push_back(endpoint.name);
-  names.emplace_back(kTokenV1);
-  names.emplace_back(kTokenV2);
+  for (const std::string_view name :
+       {kTokenV1, kTokenV2, kDeviceCode, kOpenIdMetadata, kDeviceLogin, kDeviceLoginForm, IdentityEndpoints::kImds,
+        IdentityEndpoints::kAppService, IdentityEndpoints::kArc})
+    names.emplace_back(name);
   return names;
 }
 

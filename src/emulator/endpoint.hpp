@@ -25,8 +25,12 @@ const std::vector<Endpoint> &endpoints();
 
 inline constexpr std::string_view kTokenV1 = "POST /{tenant}/oauth2/token";
 inline constexpr std::string_view kTokenV2 = "POST /{tenant}/oauth2/v2.0/token";
+inline constexpr std::string_view kDeviceCode = "POST /{tenant}/oauth2/v2.0/devicecode";
+inline constexpr std::string_view kOpenIdMetadata = "GET /{tenant}/v2.0/.well-known/openid-configuration";
+inline constexpr std::string_view kDeviceLogin = "GET /devicelogin";
+inline constexpr std::string_view kDeviceLoginForm = "POST /devicelogin";
 
-/// Of the API and of the token service.
+/// Of the API, of the sign-in service and of the managed identity services.
 std::vector<std::string> endpoint_names();
 
 struct Route {

@@ -39,6 +39,33 @@ inline constexpr EntraError kMalformed{9002313, "invalid_request", 400, "The req
 inline constexpr EntraError kNotPost{900561, "invalid_request", 400, "The endpoint accepts POST requests only."};
 inline constexpr EntraError kUnavailable{90033, "temporarily_unavailable", 503,
                                          "The service is temporarily unavailable."};
+inline constexpr EntraError kPublicClient{700025, "invalid_client", 401,
+                                          "The application is a public client and takes no credential."};
+inline constexpr EntraError kNotAccepted{50012, "invalid_client", 401, "Authentication failed. "};
+inline constexpr EntraError kBadSignature{700027, "invalid_client", 401,
+                                          "The client assertion's signature is not valid. "};
+inline constexpr EntraError kExpiredCertificate{7000222, "invalid_client", 401, "The certificate has expired."};
+inline constexpr EntraError kStaleAssertion{700024, "invalid_client", 401,
+                                            "The client assertion is not within its valid time range. "};
+inline constexpr EntraError kStaleFederated{500133, "invalid_grant", 400,
+                                            "The assertion is not within its valid time range. "};
+inline constexpr EntraError kUnknownIssuer{700211, "invalid_request", 400,
+                                           "No federated identity record fits the assertion's issuer."};
+inline constexpr EntraError kUnknownFederatedAudience{700212, "invalid_request", 400,
+                                                      "No federated identity record fits the assertion's audience."};
+inline constexpr EntraError kUnknownSubject{700213, "invalid_request", 400,
+                                            "No federated identity record fits the assertion's subject."};
+inline constexpr EntraError kNotPublic{7000218, "invalid_client", 401,
+                                       "The application is not configured as a public client, so the request must "
+                                       "carry client_assertion or client_secret."};
+inline constexpr EntraError kAuthorizationPending{70016, "authorization_pending", 400,
+                                                  "Authorization is pending. Continue polling."};
+inline constexpr EntraError kSlowDown{70016, "slow_down", 400, "Polling is too fast."};
+inline constexpr EntraError kDeclined{65004, "authorization_declined", 400, "The person declined."};
+inline constexpr EntraError kUnknownCode{70018, "bad_verification_code", 400, "The device code is not known."};
+inline constexpr EntraError kExpiredCode{70019, "expired_token", 400, "The device code has expired."};
+inline constexpr EntraError kBadRefreshToken{700082, "invalid_grant", 400,
+                                             "The refresh token has expired, was revoked or is not known."};
 /// The parameter's name is appended.
 inline constexpr EntraError kMissingParameter{900144, "invalid_request", 400, "A required parameter is missing: "};
 }  // namespace entra

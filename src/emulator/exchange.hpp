@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,6 +16,12 @@ struct Request {
   std::string authorization;  ///< the header's value, empty when absent
   std::string content_type;
   std::string body;
+  std::map<std::string, std::string> headers{};  ///< all of them, names in lower case
+
+  std::string header(const std::string &name) const {
+    const auto found = headers.find(name);
+    return found == headers.end() ? std::string() : found->second;
+  }
 };
 
 /// What goes back on the wire.

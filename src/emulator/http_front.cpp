@@ -9,8 +9,11 @@
 #include <boost/beast/ssl.hpp>
 #include <csignal>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
+
+#include "base/text.hpp"
 
 namespace cordon::emulator {
 namespace {
@@ -27,11 +30,14 @@ constexpr auto kAcceptRetry = std::chrono::milliseconds(50);
 
 Request to_request(const http::request<http::string_body> &message) {
   const auto text = [](beast::string_view view) { return std::string(view.data(), view.size()); };
+  std::map<std::string, std::string> headers;
+  for (const auto &field : message) headers[to_lower(text(field.name_string()))] = text(field.value());
   return {.method = text(message.method_string()),
           .target = text(message.target()),
           .authorization = text(message[http::field::authorization]),
           .content_type = text(message[http::field::content_type]),
-          .body = message.body()};
+          .body = message.body(),
+          .headers = std::move(headers)};
 }
 
 std::string serialise(const Reply &reply, bool keep_alive) {
@@ -43,16 +49,24 @@ std::string serialise(const Reply &reply, bool keep_alive) {
   return out + "\r\n" + reply.body;
 }
 
+using TlsStream = beast::ssl_stream<beast::tcp_stream>;
+using PlainStream = beast::tcp_stream;
+
 /// One connection; lives as long as an operation on it is under way.
-class Session : public std::enable_shared_from_this<Session> {
+template <class Stream>
+class Session : public std::enable_shared_from_this<Session<Stream>> {
  public:
-  Session(tcp::socket socket, asio::ssl::context &tls, const HttpFront::Handler &handler)
-      : stream_(std::move(socket), tls), handler_(handler), timer_(stream_.get_executor()) {}
+  template <class... StreamArguments>
+  explicit Session(const HttpFront::Handler &handler, StreamArguments &&...arguments)
+      : stream_(std::forward<StreamArguments>(arguments)...), handler_(handler), timer_(stream_.get_executor()) {}
 
   void start() {
-    stream_.async_handshake(asio::ssl::stream_base::server, [self = shared_from_this()](error_code error) {
-      if (!error) self->read();
-    });
+    if constexpr (std::is_same_v<Stream, TlsStream>)
+      stream_.async_handshake(asio::ssl::stream_base::server, [self = this->shared_from_this()](error_code error) {
+        if (!error) self->read();
+      });
+    else
+      read();
   }
 
  private:
@@ -60,7 +74,7 @@ class Session : public std::enable_shared_from_this<Session> {
     parser_.emplace();
     parser_->body_limit(kMaxBody);
     parser_->header_limit(kMaxHeader);
-    http::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](error_code error, std::size_t) {
+    http::async_read(stream_, buffer_, *parser_, [self = this->shared_from_this()](error_code error, std::size_t) {
       if (!error) self->answer();
     });
   }
@@ -82,7 +96,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void write(std::size_t from, std::size_t to) {
     asio::async_write(stream_, asio::buffer(out_.data() + from, to - from),
-                      [self = shared_from_this()](error_code error, std::size_t) {
+                      [self = this->shared_from_this()](error_code error, std::size_t) {
                         if (!error && self->keep_alive_) self->read();
                       });
   }
@@ -90,14 +104,14 @@ class Session : public std::enable_shared_from_this<Session> {
   void write_in_two(std::chrono::milliseconds pause) {
     const std::size_t half = out_.size() / 2;
     asio::async_write(stream_, asio::buffer(out_.data(), half),
-                      [self = shared_from_this(), pause, half](error_code error, std::size_t) {
+                      [self = this->shared_from_this(), pause, half](error_code error, std::size_t) {
                         if (error) return;
                         self->timer_.expires_after(pause);
                         self->timer_.async_wait([self, half](error_code) { self->write(half, self->out_.size()); });
                       });
   }
 
-  beast::ssl_stream<beast::tcp_stream> stream_;
+  Stream stream_;
   const HttpFront::Handler &handler_;
   asio::steady_timer timer_;
   beast::flat_buffer buffer_;
@@ -108,7 +122,8 @@ class Session : public std::enable_shared_from_this<Session> {
 
 class Listener {
  public:
-  Listener(asio::io_context &io, asio::ssl::context &tls, HttpFront::Handler handler)
+  /// `tls` nullptr: plain.
+  Listener(asio::io_context &io, asio::ssl::context *tls, HttpFront::Handler handler)
       : acceptor_(io), timer_(io), tls_(tls), handler_(std::move(handler)) {}
 
   std::uint16_t open(const tcp::endpoint &address) {
@@ -127,7 +142,10 @@ class Listener {
       if (error) return retry();
       error_code ignored;
       socket.set_option(tcp::no_delay(true), ignored);
-      std::make_shared<Session>(std::move(socket), tls_, handler_)->start();
+      if (tls_ != nullptr)
+        std::make_shared<Session<TlsStream>>(handler_, std::move(socket), *tls_)->start();
+      else
+        std::make_shared<Session<PlainStream>>(handler_, std::move(socket))->start();
       accept();
     });
   }
@@ -140,7 +158,7 @@ class Listener {
 
   tcp::acceptor acceptor_;
   asio::steady_timer timer_;
-  asio::ssl::context &tls_;
+  asio::ssl::context *tls_;
   HttpFront::Handler handler_;
 };
 
@@ -169,11 +187,20 @@ Result<std::unique_ptr<HttpFront>> HttpFront::make(const CertificateFiles &files
 }
 
 Result<std::uint16_t> HttpFront::listen(const std::string &host, std::uint16_t port, Handler handler) {
+  return open(host, port, std::move(handler), false);
+}
+
+Result<std::uint16_t> HttpFront::listen_plain(const std::string &host, std::uint16_t port, Handler handler) {
+  return open(host, port, std::move(handler), true);
+}
+
+Result<std::uint16_t> HttpFront::open(const std::string &host, std::uint16_t port, Handler handler, bool plain) {
   error_code error;
   const asio::ip::address address = asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, error);
   if (error) return fail(Status::InvalidArgument, fmt::format("{} is not an IP address to listen on", host));
   try {
-    impl_->listeners.push_back(std::make_unique<Listener>(impl_->io, impl_->tls, std::move(handler)));
+    impl_->listeners.push_back(
+        std::make_unique<Listener>(impl_->io, plain ? nullptr : &impl_->tls, std::move(handler)));
     return impl_->listeners.back()->open({address, port});
   } catch (const boost::system::system_error &problem) {
     return fail(Status::Network,

@@ -11,8 +11,8 @@
 
 namespace cordon::emulator {
 
-/// Serves HTTP/1.1 over TLS on one thread: any number of held-open connections, each answered as soon as its request is
-/// complete.
+/// Serves HTTP/1.1, over TLS or plain, on one thread: any number of held-open connections, each answered as soon as its
+/// request is complete.
 class HttpFront {
  public:
   /// Called on the thread of run(), one request at a time.
@@ -27,12 +27,15 @@ class HttpFront {
   /// Starts to accept connections; they are served by run(). `host` is an IP address or "localhost"; port 0: a free
   /// one. Returns the port.
   Result<std::uint16_t> listen(const std::string &host, std::uint16_t port, Handler handler);
+  /// The same without TLS, for the managed identity services alone.
+  Result<std::uint16_t> listen_plain(const std::string &host, std::uint16_t port, Handler handler);
 
   /// Until SIGTERM or SIGINT.
   void run();
 
  private:
   struct Impl;
+  Result<std::uint16_t> open(const std::string &host, std::uint16_t port, Handler handler, bool plain);
   explicit HttpFront(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
+#include <iterator>
 
 #include "base/schema.hpp"
 #include "base/text.hpp"
 #include "embedded/scenario_schema.hpp"
+#include "emulator/access_tokens.hpp"
 #include "emulator/endpoint.hpp"
 
 namespace cordon::emulator {
@@ -83,6 +86,16 @@ Result<void> read_timings(const Json &json, Timings &timings) {
   return {};
 }
 
+DeviceCodes::Settings device_codes_of(const Json &timings, const Json &knobs) {
+  DeviceCodes::Settings out;
+  if (timings.is_object()) {
+    out.lifetime = std::chrono::seconds(int_or(timings, "device_code_lifetime_s", out.lifetime.count()));
+    out.interval = std::chrono::seconds(int_or(timings, "device_code_interval_s", out.interval.count()));
+  }
+  if (knobs.is_object()) read(knobs, "refresh_tokens_once", out.refresh_tokens_once);
+  return out;
+}
+
 Result<void> read_quota(const Json &json, QuotaTable &table) {
   const Json &quota = member(json, "quota");
   table.per_endpoint = text_or(json, "quota_scope") != "application";
@@ -120,7 +133,9 @@ App made_app(std::string name, const TenantRecord &tenant, SeededRandom &random)
           .tenant_id = tenant.tenant_id,
           .client_id = random.uuid(),
           .client_secret = "emu~" + random.hex(36),
-          .roles = all_roles()};
+          .roles = all_roles(),
+          .scopes = all_scopes(),
+          .object_id = random.uuid()};
 }
 
 /// The tenant a member `tenant` names, the first when it is absent.
@@ -130,6 +145,74 @@ Result<const TenantRecord *> tenant_of(const Json &json, const Directory &direct
     if (tenant.name == name) return &tenant;
   return fail(Error(Status::InvalidArgument, "scenario at " + pointer + "/tenant: no tenant of that name")
                   .at(pointer + "/tenant"));
+}
+
+struct KnownCloud {
+  const char *name, *audience, *instance;
+};
+/// mde-api §1.1: a cloud's API takes tokens of its own audience only.
+constexpr KnownCloud kClouds[] = {
+    {"gcc", "https://api-gcc.securitycenter.microsoft.us", "microsoftonline.com"},
+    {"gcc-high", "https://api-gov.securitycenter.microsoft.us", "microsoftonline.us"},
+    {"dod", "https://api-gov.securitycenter.microsoft.us", "microsoftonline.us"},
+};
+
+void read_cloud(const std::string &name, Directory &directory) {
+  for (const KnownCloud &cloud : kClouds)
+    if (name == cloud.name) {
+      directory.api_audiences = {cloud.audience};
+      directory.cloud_instance = cloud.instance;
+    }
+}
+
+/// Of a member that is PEM text, or the name of a file.
+Result<std::string> pem_of(const Json &json, const char *text, const char *file, const std::string &pointer) {
+  if (json.contains(text)) return text_or(json, text);
+  std::ifstream in(text_or(json, file), std::ios::binary);
+  std::string pem{std::istreambuf_iterator<char>(in), {}};
+  if (in && !pem.empty()) return pem;
+  return fail(Error(Status::InvalidArgument, fmt::format("scenario at {}/{}: the file can't be read", pointer, file))
+                  .at(pointer + "/" + file));
+}
+
+Error at_place(const std::string &pointer, Error error) {
+  error.message = "scenario at " + pointer + ": " + error.message;
+  return std::move(error).at(pointer);
+}
+
+Result<void> read_certificates(const Json &list, const std::string &pointer, App &app) {
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const std::string place = fmt::format("{}/certificates/{}", pointer, i);
+    auto pem = pem_of(list[i], "pem", "file", place);
+    if (!pem) return fail(std::move(pem.error()));
+    auto certificate = RegisteredCertificate::read(*pem);
+    if (!certificate) return fail(at_place(place, std::move(certificate.error())));
+    app.certificates.push_back(std::move(*certificate));
+  }
+  return {};
+}
+
+Result<void> read_federated(const Json &list, const std::string &pointer, App &app) {
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const std::string place = fmt::format("{}/federated/{}", pointer, i);
+    FederatedRecord record{text_or(list[i], "issuer"), text_or(list[i], "subject"),
+                           text_or(list[i], "audience", "api://AzureADTokenExchange")};
+    const std::string identity = text_or(list[i], "managed_identity");
+    if (identity.empty()) {
+      if (record.issuer.empty() || record.subject.empty())
+        return fail(at_place(place, Error(Status::InvalidArgument, "issuer and subject, or managed_identity")));
+      auto pem = pem_of(list[i], "key_pem", "key_file", place);
+      if (!pem) return fail(std::move(pem.error()));
+      auto key = PublicKey::read(*pem);
+      if (!key) return fail(at_place(place, std::move(key.error())));
+      record.key = std::move(*key);
+    } else {
+      record.issuer = AccessTokens::issuer(app.tenant_id);
+      record.subject = identity;
+    }
+    app.federated.push_back(std::move(record));
+  }
+  return {};
 }
 
 Result<void> read_directory(const Json &json, Directory &directory, SeededRandom &random) {
@@ -158,9 +241,18 @@ Result<void> read_directory(const Json &json, Directory &directory, SeededRandom
       read(apps[i], "disabled", app.disabled);
       read(apps[i], "roles", app.roles);
       read(apps[i], "requestor", app.requestor);
+      read(apps[i], "public_client", app.public_client);
+      read(apps[i], "scopes", app.scopes);
+      read(apps[i], "object_id", app.object_id);
+      read(apps[i], "resource_id", app.resource_id);
+      read(apps[i], "machine_identity", app.machine_identity);
+      const std::string pointer = fmt::format("/apps/{}", i);
+      if (auto done = read_certificates(member(apps[i], "certificates"), pointer, app); !done) return done;
+      if (auto done = read_federated(member(apps[i], "federated"), pointer, app); !done) return done;
       directory.apps.push_back(std::move(app));
     }
   }
+  read_cloud(text_or(json, "cloud"), directory);
   read(json, "api_audiences", directory.api_audiences);
   read(json, "other_audiences", directory.other_audiences);
   return {};
@@ -211,6 +303,7 @@ Result<Scenario> Scenario::read(const Json &json, std::uint64_t seed) {
   for (const Json &entry : member(json, "files")) scenario.files.push_back(read_file_record(entry));
   if (auto done = read_timings(member(json, "timings"), scenario.timings); !done) return fail(done.error());
   read_knobs(member(json, "knobs"), scenario.knobs);
+  scenario.device_codes = device_codes_of(member(json, "timings"), member(json, "knobs"));
   if (auto done = read_quota(json, scenario.quota); !done) return fail(done.error());
   for (const Json &entry : member(json, "faults")) {
     auto fault = Fault::parse(entry);

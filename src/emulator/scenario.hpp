@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "emulator/device_codes.hpp"
 #include "emulator/directory.hpp"
 #include "emulator/fault_plan.hpp"
 #include "emulator/file_record.hpp"
@@ -38,6 +39,7 @@ struct Scenario {
   std::vector<MachineEntry> machines{};
   std::vector<FileRecord> files{};  ///< known in every tenant
   Timings timings{};
+  DeviceCodes::Settings device_codes{};
   Knobs knobs{};
   QuotaTable quota{};
   std::vector<Fault> faults{};

@@ -16,6 +16,7 @@
 #include "emulator/exchange.hpp"
 #include "emulator/fault_plan.hpp"
 #include "emulator/fleet.hpp"
+#include "emulator/identity_endpoints.hpp"
 #include "emulator/quota.hpp"
 #include "emulator/scenario.hpp"
 #include "emulator/service_time.hpp"
@@ -36,8 +37,10 @@ class Service {
   /// `real` must outlive the service.
   Service(Scenario scenario, const Clock &real, Random &key_source, Settings settings);
 
-  /// One request as it came from the wire.
+  /// One request as it came from the wire, to the API and the sign-in service.
   Reply handle(const Request &request);
+  /// The same for the managed identity services, which stand elsewhere.
+  Reply handle_identity(const Request &request);
 
   /// The origin of links in answers, e.g. "https://127.0.0.1:8443".
   void set_origin(std::string origin) { origin_ = std::move(origin); }
@@ -46,6 +49,10 @@ class Service {
   void advance(std::chrono::nanoseconds by) { time_.advance(by); }
   UtcTicks now() const { return time_.now(); }
   FaultPlan &faults() { return faults_; }
+  DeviceCodes &device_codes() { return device_codes_; }
+  UtcTicks real_now() const { return time_.real_now(); }
+  IdentityEndpoints &identity_endpoints() { return identity_endpoints_; }
+  const IdentityEndpoints &identity_endpoints() const { return identity_endpoints_; }
   const Counters &counters() const { return counters_; }
   /// Every machine action in order of creation, visible or not, with its tenantId.
   Json actions();
@@ -67,11 +74,22 @@ class Service {
     std::string path, query;
     std::optional<Route> route;          ///< of the API
     std::optional<TokenProtocol> token;  ///< of the token service
+    bool device_code = false;            ///< of the token service
+    bool metadata = false;               ///< of the token service
+    bool device_page = false;            ///< where a person signs in
+    bool identity = false;               ///< a managed identity service
     std::string tenant;                  ///< of the token service
+
+    bool signs_in() const { return token || device_code || metadata; }
   };
 
   void people_tenants(std::size_t machines);
   Destination find(const Request &request) const;
+  static void find_sign_in(const Request &request, Destination &out);
+  Reply handle(const Request &request, const Destination &destination);
+  std::string origin_of(const Request &request) const;
+  Reply openid_metadata(const Request &request, const Destination &destination);
+  Reply device_page(const Request &request);
   Reply answer(const Request &request, const Destination &destination);
   Reply answer_with(const Fault &fault, const Request &request, const Destination &destination);
   Reply call_api(const Request &request, const Destination &destination);
@@ -86,7 +104,9 @@ class Service {
   ServiceTime time_;
   SeededRandom random_;
   AccessTokens tokens_;
+  DeviceCodes device_codes_;
   TokenEndpoint token_endpoint_;
+  IdentityEndpoints identity_endpoints_;
   FaultPlan faults_;
   QuotaLedger quota_;
   Counters counters_;

@@ -162,6 +162,8 @@ Result<void> check(const Request &request) {
     return fail(Status::InvalidArgument, fmt::format("a header of the request to {} holds a control character", host));
   if (request.bearer != nullptr && has_control_character(request.bearer->reveal()))
     return fail(Status::InvalidArgument, fmt::format("the access token for {} holds a control character", host));
+  if (request.secret_header != nullptr && has_control_character(request.secret_header->reveal()))
+    return fail(Status::InvalidArgument, fmt::format("a secret header for {} holds a control character", host));
   return {};
 }
 

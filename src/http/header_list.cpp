@@ -21,6 +21,13 @@ void HeaderList::add_bearer(const Secret &token) {
   add(authorization_.data());
 }
 
+void HeaderList::add_secret(const Secret &line) {
+  secret_line_.reserve(line.size() + 1);
+  secret_line_.append(line.reveal());
+  secret_line_.push_back('\0');
+  add(secret_line_.data());
+}
+
 curl_slist *HeaderList::finish() {
   for (std::size_t i = 0; i + 1 < nodes_.size(); ++i) nodes_[i].next = &nodes_[i + 1];
   return nodes_.empty() ? nullptr : nodes_.data();

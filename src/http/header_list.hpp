@@ -21,6 +21,7 @@ class HeaderList {
   void add(const char *line);
   void add_content_type(std::string_view type);
   void add_bearer(const Secret &token);
+  void add_secret(const Secret &line);
   /// The list, complete; nothing may be added after it.
   curl_slist *finish();
 
@@ -28,6 +29,7 @@ class HeaderList {
   std::vector<curl_slist> nodes_;
   std::string content_type_;
   Secret authorization_;
+  Secret secret_line_;
 };
 
 }  // namespace cordon::http

@@ -96,6 +96,7 @@ void Transfer::set_peer_options() {
 void Transfer::set_body_options() {
   for (const std::string &header : request_.headers) headers_.add(header.c_str());
   if (request_.bearer != nullptr) headers_.add_bearer(*request_.bearer);
+  if (request_.secret_header != nullptr) headers_.add_secret(*request_.secret_header);
   if (request_.method == Method::Delete) set(easy_, CURLOPT_CUSTOMREQUEST, "DELETE");
   if (request_.method == Method::Post) {
     const std::string_view body =

@@ -23,17 +23,18 @@ struct Request {
   Request(Method method_, std::string url_) : method(method_), url(std::move(url_)) {}
 
   Method method = Method::Get;
-  std::string url;                      ///< absolute, https
-  std::vector<std::string> headers;     ///< "Name: value"; nothing secret
-  const Secret *bearer = nullptr;       ///< borrowed; sent as "Authorization: Bearer …"
-  std::string body;                     ///< of a POST
-  const Secret *secret_body = nullptr;  ///< borrowed; sent instead of `body`
-  std::string content_type;             ///< of the body; empty: none is named
-  bool secret_response = false;         ///< the answer's body is collected in guarded memory
-  bool bypass_proxy = false;            ///< for link-local services, which no proxy may see
-  bool plain_http_allowed = false;      ///< http:// is accepted; for managed identity endpoints alone
-  bool *sent = nullptr;                 ///< borrowed; set on the loop before the first byte of the request may leave
-  std::size_t max_body = 32u << 20;     ///< bytes of an answer; a longer one is an INVALID_RESPONSE
+  std::string url;                        ///< absolute, https
+  std::vector<std::string> headers;       ///< "Name: value"; nothing secret
+  const Secret *bearer = nullptr;         ///< borrowed; sent as "Authorization: Bearer …"
+  const Secret *secret_header = nullptr;  ///< borrowed; a whole line "Name: value" whose value is secret
+  std::string body;                       ///< of a POST
+  const Secret *secret_body = nullptr;    ///< borrowed; sent instead of `body`
+  std::string content_type;               ///< of the body; empty: none is named
+  bool secret_response = false;           ///< the answer's body is collected in guarded memory
+  bool bypass_proxy = false;              ///< for link-local services, which no proxy may see
+  bool plain_http_allowed = false;        ///< http:// is accepted; for managed identity endpoints alone
+  bool *sent = nullptr;                   ///< borrowed; set on the loop before the first byte of the request may leave
+  std::size_t max_body = 32u << 20;       ///< bytes of an answer; a longer one is an INVALID_RESPONSE
 };
 
 /// What the server answered, whatever its status.

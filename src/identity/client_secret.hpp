@@ -3,10 +3,7 @@
 #include <functional>
 #include <string>
 
-#include "base/clock.hpp"
-#include "http/transport.hpp"
-#include "identity/oauth_error.hpp"
-#include "identity/token.hpp"
+#include "identity/token_endpoint.hpp"
 
 namespace cordon::identity {
 
@@ -16,22 +13,15 @@ using SecretReader = std::function<Result<Secret>(const std::string &name)>;
 /// Client credentials with a shared secret (mde-api §2.1).
 class ClientSecretSource final : public TokenSource {
  public:
-  /// `token_version` 2: the v2.0 endpoint with `scope`; 1: the older one with `resource`. `transport` is borrowed.
-  ClientSecretSource(Applicant applicant, std::string secret_name, int token_version, http::Transport &transport,
-                     SecretReader read_secret);
+  ClientSecretSource(TokenEndpoint endpoint, std::string secret_name, SecretReader read_secret);
 
   loop::Task<Result<SharedToken>> fetch(loop::Scope &scope) override;
   std::string fingerprint() const override;
-  std::string authority() const override;
+  std::string authority() const override { return endpoint_.applicant().login; }
 
  private:
-  Secret form(const Secret &secret) const;
-  std::string endpoint() const;
-
-  Applicant applicant_;
+  TokenEndpoint endpoint_;
   std::string secret_name_;
-  int token_version_;
-  http::Transport &transport_;
   SecretReader read_secret_;
 };
 

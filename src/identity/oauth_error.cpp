@@ -57,6 +57,11 @@ constexpr std::array kRefusals = {
             "Conditional Access blocks this sign-in; have the policy changed or the host's address allowed"},
     Refusal{530032, Status::PermissionDenied, false, "a policy of the tenant blocks this sign-in"},
     Refusal{70011, Status::Unauthenticated, false, "the scope is wrong; check the cloud's audience"},
+    Refusal{28002, Status::Unauthenticated, false, "the scope is wrong; check the cloud's audience"},
+    Refusal{28003, Status::Unauthenticated, false, "the scope is wrong; check the cloud's audience"},
+    Refusal{700022, Status::Unauthenticated, false, "more than one resource is asked for; check the cloud's audience"},
+    Refusal{9001023, Status::Unauthenticated, false,
+            "the tenant's id must be named for this kind of sign-in; check tenant_id"},
     Refusal{901002, Status::Unauthenticated, false,
             "this endpoint takes no resource; remove token_version or set it to 2"},
     Refusal{90014, Status::Unauthenticated, false, "a field of the request is missing; check client_id and tenant_id"},
@@ -70,8 +75,19 @@ constexpr std::array kRefusals = {
     Refusal{
         7002131, Status::Unauthenticated, false,
         "no federated credential of the application fits the assertion's subject; a fresh one takes minutes to work"},
+    Refusal{70021, Status::Unauthenticated, false,
+            "no federated credential of the application fits the assertion; a fresh one takes minutes to work"},
+    Refusal{
+        700211, Status::Unauthenticated, false,
+        "no federated credential of the application fits the assertion's issuer; a fresh one takes minutes to work"},
+    Refusal{
+        700212, Status::Unauthenticated, false,
+        "no federated credential of the application fits the assertion's audience; a fresh one takes minutes to work"},
     Refusal{700024, Status::Unauthenticated, true, "the assertion is outside its time; check this host's clock"},
     Refusal{500133, Status::Unauthenticated, true, "the assertion is outside its time; check this host's clock"},
+    Refusal{70018, Status::Unauthenticated, false, "the code is not known; start the sign-in again"},
+    Refusal{70019, Status::Unauthenticated, false,
+            "the code has expired before anybody signed in; start the sign-in again"},
     Refusal{700082, Status::Unauthenticated, false, "the refresh token has expired; sign in again"},
     Refusal{70008, Status::Unauthenticated, false, "the refresh token has expired; sign in again"},
     Refusal{70043, Status::Unauthenticated, false, "the sign-in is too old for the tenant's policy; sign in again"},
@@ -108,9 +124,22 @@ constexpr std::array kNamed = {
                  {0, Status::Unauthenticated, false, "the sign-in has expired or was revoked; sign in again"}},
     NamedRefusal{"interaction_required",
                  {0, Status::Unauthenticated, false, "the tenant wants a person to sign in again"}},
+    NamedRefusal{"authorization_declined",
+                 {0, Status::PermissionDenied, false, "the person has declined the sign-in; start it again"}},
+    NamedRefusal{"bad_verification_code",
+                 {0, Status::Unauthenticated, false, "the code is not known; start the sign-in again"}},
+    NamedRefusal{
+        "expired_token",
+        {0, Status::Unauthenticated, false, "the code has expired before anybody signed in; start the sign-in again"}},
     NamedRefusal{"temporarily_unavailable", {0, Status::Service, true, "the sign-in service has a passing trouble"}},
     NamedRefusal{"server_error", {0, Status::Service, true, "the sign-in service has a passing trouble"}},
 };
+
+/// Not a failure but "not yet"; whatever number comes along.
+constexpr Refusal kNotYet{0, Status::Unauthenticated, true, "nobody has signed in yet"};
+bool is_not_yet(std::string_view word) {
+  return word == kAuthorizationPending || word == kSlowDownWord;
+}
 
 constexpr Refusal kThrottled{0, Status::RateLimited, true, "the sign-in service has had too many requests"};
 constexpr Refusal kServerTrouble{0, Status::Service, true, "the sign-in service has a passing trouble"};
@@ -127,6 +156,7 @@ std::int64_t aadsts_of(const Json &json) {
 }
 
 Refusal refusal_of(int http_status, std::int64_t code, const std::string &word) {
+  if (is_not_yet(word)) return kNotYet;
   for (const Refusal &refusal : kRefusals)
     if (refusal.code == code) return refusal;
   if (http_status == 429) return kThrottled;
@@ -157,7 +187,7 @@ Error oauth_error(const Applicant &applicant, int http_status, std::string_view 
                                           applicant.tenant_id, applicant.client_id, refusal.text));
   error.retryable = refusal.transient;
   error.http_status = http_status;
-  if (code > 0)
+  if (code > 0 && !is_not_yet(word))
     error.service_code = fmt::format("AADSTS{}", code);
   else if (is_word(word))
     error.service_code = word;

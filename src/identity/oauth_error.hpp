@@ -27,6 +27,10 @@ struct Applicant {
   std::string audience;  ///< of the token
 };
 
+// The `service_code` of answers that only mean "not yet" while a person signs in (mde-api §2.6).
+inline constexpr std::string_view kAuthorizationPending = "authorization_pending";
+inline constexpr std::string_view kSlowDownWord = "slow_down";
+
 /// Turns a refusal of the token endpoint into an error a person can act on: wrong or expired secret, unknown tenant,
 /// application not in the tenant, missing consent, wrong cloud, Conditional Access … (mde-api §2.2). Branches on the
 /// AADSTS number for the words and on `error` and the HTTP status for the rest. Nothing of the answer is quoted but

@@ -1,40 +1,18 @@
 #include "identity/token.hpp"
 
+#include <fmt/format.h>
 #include <sodium.h>
 
 #include <algorithm>
 
-#include "base/json.hpp"
+#include "base/text.hpp"
+#include "identity/token_claims.hpp"
 
 namespace cordon::identity {
 namespace {
 
 using std::chrono::minutes;
 using std::chrono::seconds;
-
-/// The JWT's middle part as text, in guarded memory: with the outer parts it is the token. Empty if there is none.
-Secret payload_of(std::string_view jwt) {
-  const std::size_t first = jwt.find('.');
-  const std::size_t second = first == std::string_view::npos ? first : jwt.find('.', first + 1);
-  if (second == std::string_view::npos) return {};
-  const std::string_view part = jwt.substr(first + 1, second - first - 1);
-  if (part.empty()) return {};
-  Secret payload = Secret::zeros(part.size());
-  std::size_t size = 0;
-  if (sodium_base642bin(payload.bytes(), payload.size(), part.data(), part.size(), nullptr, &size, nullptr,
-                        sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
-    return {};
-  payload.resize(size);
-  return payload;
-}
-
-void split_words(const std::string &text, std::vector<std::string> &out) {
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t blank = std::min(text.find(' ', at), text.size());
-    if (blank > at) out.push_back(text.substr(at, blank - at));
-    at = blank + 1;
-  }
-}
 
 }  // namespace
 
@@ -51,17 +29,21 @@ SharedToken make_token(Secret value, std::int64_t expires_in_s, BootTime asked, 
   return token;
 }
 
+std::string hash_name(const std::vector<std::string_view> &parts, const Secret *secret) {
+  unsigned char key[crypto_generichash_KEYBYTES] = {};
+  unsigned char hash[16];
+  if (secret != nullptr) crypto_generichash(key, sizeof key, secret->bytes(), secret->size(), nullptr, 0);
+  std::string text;
+  for (const std::string_view part : parts) text += fmt::format("{}:{}\n", part.size(), part);
+  crypto_generichash(hash, sizeof hash, reinterpret_cast<const unsigned char *>(text.data()), text.size(), key,
+                     sizeof key);
+  sodium_memzero(key, sizeof key);
+  return base64url_encode(std::string_view(reinterpret_cast<const char *>(hash), sizeof hash));
+}
+
 std::vector<std::string> token_roles(const Secret &token) {
-  std::vector<std::string> roles;
-  const Secret payload = payload_of(token.reveal());
-  if (payload.empty()) return roles;
-  const auto claims = parse_json(payload.reveal(), "token", JsonLimits{64 * 1024, 16});
-  if (!claims || !claims->is_object()) return roles;
-  if (const auto it = claims->find("roles"); it != claims->end() && it->is_array())
-    for (const Json &role : *it)
-      if (role.is_string()) roles.push_back(role.get<std::string>());
-  if (roles.empty()) split_words(text_or(*claims, "scp"), roles);
-  return roles;
+  TokenClaims claims = read_claims(token);
+  return claims.roles.empty() ? std::move(claims.scopes) : std::move(claims.roles);
 }
 
 }  // namespace cordon::identity

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,8 @@ class TokenSource {
   virtual std::string fingerprint() const = 0;
   /// Whom it asks, for messages: "https://login.microsoftonline.com"; empty: nobody.
   virtual std::string authority() const { return {}; }
+  /// When the credential itself ends, as far as it tells; may read it from the disk.
+  virtual std::optional<UtcTicks> not_after() const { return std::nullopt; }
 };
 
 /// Makes a token that was asked for at `asked` and lives `expires_in_s` seconds.
@@ -47,13 +50,34 @@ SharedToken make_token(Secret value, std::int64_t expires_in_s, BootTime asked, 
 /// verified. Empty for anything that is no JWT.
 std::vector<std::string> token_roles(const Secret &token);
 
-/// Where tokens outlive the process, encrypted. [loop]
+/// A name for what `parts` say that tells nothing about it: their hash, keyed by `secret` if they belong to one, so
+/// that nothing can be tried against it without the secret.
+std::string hash_name(const std::vector<std::string_view> &parts, const Secret *secret = nullptr);
+
+/// What became of an attempt to be the one who asks for a token.
+struct Claim {
+  enum class State {
+    Mine,     ///< ask, and say what came of it by finish()
+    Others,   ///< another process is asking
+    Refused,  ///< another process has asked lately and got `error`; no use before `not_before`
+  };
+  Claim() = default;
+  State state = State::Mine;
+  Error error;
+  BootTime not_before;
+};
+
+/// Where tokens outlive the process, encrypted, and where processes agree on who asks for a new one. [loop]
 class TokenStore {
  public:
   virtual ~TokenStore() = default;
   /// nullptr when there is none for the fingerprint.
-  virtual loop::Task<SharedToken> load(const std::string &fingerprint, loop::Scope &scope) = 0;
-  virtual void save(const std::string &fingerprint, SharedToken token) = 0;
+  virtual loop::Task<SharedToken> load(std::string fingerprint) = 0;
+  /// Never waits for the other process; a store that is out of order answers Mine. A claim ends with finish(), with the
+  /// death of its process, or when that has not been heard of for seconds.
+  virtual loop::Task<Claim> claim(std::string fingerprint) = 0;
+  /// Ends a claim: keeps the token, or the failure until `not_before` for the others to know.
+  virtual void finish(const std::string &fingerprint, const Result<SharedToken> &got, BootTime not_before) = 0;
 };
 
 }  // namespace cordon::identity

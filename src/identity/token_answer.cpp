@@ -34,7 +34,7 @@ bool fits_a_header(std::string_view token) {
 
 }  // namespace
 
-Result<TokenAnswer> parse_token_answer(std::string_view body) {
+Result<TokenAnswer> parse_token_answer(std::string_view body, std::optional<UtcTicks> now) {
   const auto json = parse_secure_json(body, "token answer", JsonLimits{256 * 1024, 16});
   if (!json) return refuse("its body is no JSON");
   if (!json->is_object()) return refuse("its body is no JSON object");
@@ -46,6 +46,7 @@ Result<TokenAnswer> parse_token_answer(std::string_view body) {
 
   TokenAnswer answer;
   answer.expires_in_s = number_of(*json, "expires_in");
+  if (now && !json->contains("expires_in")) answer.expires_in_s = number_of(*json, "expires_on") - now->unix_seconds();
   if (answer.expires_in_s <= 0) return refuse("there is no expires_in in its body");
   answer.access_token = Secret(token);
   answer.refresh_token = Secret(text_of(*json, "refresh_token"));

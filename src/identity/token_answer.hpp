@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/error.hpp"
 #include "base/secure.hpp"
+#include "base/utc.hpp"
 
 namespace cordon::identity {
 
@@ -16,7 +18,8 @@ struct TokenAnswer {
   std::int64_t expires_in_s = 0;
 };
 
-/// Strict, and in guarded memory throughout. Error: INVALID_RESPONSE saying what is missing.
-Result<TokenAnswer> parse_token_answer(std::string_view body);
+/// Strict, and in guarded memory throughout. `now`: the service may tell the end as `expires_on` alone, as App Service
+/// does (mde-api §2.5). Error: INVALID_RESPONSE saying what is missing.
+Result<TokenAnswer> parse_token_answer(std::string_view body, std::optional<UtcTicks> now = {});
 
 }  // namespace cordon::identity

@@ -12,6 +12,7 @@ using std::chrono::seconds;
 constexpr nanoseconds kRememberFailure = seconds(60);  // as MSAL does (mde-api §2.2)
 constexpr nanoseconds kLongestBackOff = seconds(60);
 constexpr nanoseconds kLongestRetryAfter = std::chrono::hours(1);
+constexpr nanoseconds kLookAtOthers = milliseconds(100);  // while another process asks
 
 /// 5 s is what MSAL waits when a busy service does not say how long; troubles of the way are tried sooner.
 nanoseconds back_off(const Error &error, int attempt) {
@@ -64,8 +65,15 @@ struct TokenCache::State : std::enable_shared_from_this<State> {
     failure.reset();
     not_before = BootTime();
     attempts = 0;
-    store_is_stale = false;
+    rejected.reset();
   }
+  /// Another process was refused: as if it had been this one.
+  void remember_others(const Claim &claim, const std::string &fingerprint) {
+    failure = claim.error;
+    failed_with = claim.error.retryable ? std::string() : fingerprint;
+    not_before = claim.not_before;
+  }
+  bool is_rejected(const SharedToken &token) const { return rejected && token->value.equals(rejected->value); }
   /// Decides when the source may be asked again.
   void remember(const Error &error) {
     failure = error;
@@ -84,6 +92,7 @@ struct TokenCache::State : std::enable_shared_from_this<State> {
   static loop::Task<void> fly(std::shared_ptr<State> state, std::shared_ptr<Flight> flight);
   static loop::Task<Result<SharedToken>> join(std::shared_ptr<State> state, loop::Scope &scope);
   loop::Task<Result<SharedToken>> attempt();
+  loop::Task<Result<SharedToken>> attempt_alone();
 
   loop::Scheduler &scheduler;
   loop::Scope scope;  ///< of all flights: ends with the cache
@@ -95,18 +104,39 @@ struct TokenCache::State : std::enable_shared_from_this<State> {
   std::string failed_with;       ///< the credential's fingerprint at a lasting failure
   BootTime not_before;           ///< no attempt before this time
   int attempts = 0;              ///< passing failures in a row
-  bool store_is_stale = false;   ///< its token was rejected
+  SharedToken rejected;          ///< the store may still hold it
 };
 
+/// One attempt of this process, whoever else asks. Remembers how it failed.
+loop::Task<Result<SharedToken>> TokenCache::State::attempt_alone() {
+  Result<SharedToken> got = co_await source->fetch(scope);
+  if (!got && !scope.reason()) remember(got.error());
+  co_return got;
+}
+
+/// The same, unless another process brings the token or has just failed to.
 loop::Task<Result<SharedToken>> TokenCache::State::attempt() {
   const std::string fingerprint = store != nullptr ? source->fingerprint() : std::string();
-  if (store != nullptr && !store_is_stale && !fingerprint.empty()) {
-    SharedToken kept = co_await store->load(fingerprint, scope);
-    if (kept && kept != cached && scheduler.now() < kept->refresh_at) co_return kept;
+  if (fingerprint.empty()) co_return co_await attempt_alone();
+  for (;;) {
+    Claim claim = co_await store->claim(fingerprint);
+    SharedToken kept = co_await store->load(fingerprint);
+    const bool good = kept && !is_rejected(kept) && kept != cached && scheduler.now() < kept->refresh_at;
+    if (claim.state == Claim::State::Mine) {
+      Result<SharedToken> got = kept;
+      if (!good) got = co_await attempt_alone();
+      store->finish(fingerprint, got, not_before);
+      co_return got;
+    }
+    if (good) co_return kept;
+    if (claim.state == Claim::State::Refused) {
+      remember_others(claim, fingerprint);
+      co_return fail(std::move(claim.error));
+    }
+    const BootTime next = scheduler.now() + kLookAtOthers;
+    Result<void> slept = co_await loop::sleep_until(next, scope);
+    if (!slept) co_return fail(std::move(slept.error()));
   }
-  Result<SharedToken> fetched = co_await source->fetch(scope);
-  if (fetched && store != nullptr && !fingerprint.empty()) store->save(fingerprint, *fetched);
-  co_return fetched;
 }
 
 loop::Task<void> TokenCache::State::fly(std::shared_ptr<State> state, std::shared_ptr<Flight> flight) {
@@ -114,6 +144,7 @@ loop::Task<void> TokenCache::State::fly(std::shared_ptr<State> state, std::share
     if (state->must_wait()) {
       flight->changed.notify_all();  // those whose deadline comes first leave
       auto slept = co_await loop::sleep_until(state->not_before, state->scope);
+      if (flight->result) break;  // accepted meanwhile
       if (!slept || flight->waiting == 0) {
         flight->result = fail(slept ? *state->failure : slept.error());
         break;
@@ -126,7 +157,6 @@ loop::Task<void> TokenCache::State::fly(std::shared_ptr<State> state, std::share
       break;
     }
     const bool ended = state->scope.reason().has_value();
-    if (!ended) state->remember(got.error());
     if (ended || !got.error().retryable || flight->waiting == 0) {
       flight->result = std::move(got);
       break;
@@ -175,8 +205,16 @@ loop::Task<Result<SharedToken>> TokenCache::get(loop::Scope &scope) {
 
 void TokenCache::reject(const SharedToken &token) {
   if (!token || state_->cached != token) return;
+  state_->rejected = std::move(state_->cached);
   state_->cached.reset();
-  state_->store_is_stale = true;
+}
+
+void TokenCache::accept(SharedToken token) {
+  state_->succeed(token);
+  if (state_->store != nullptr) state_->store->finish(state_->source->fingerprint(), std::move(token), BootTime());
+  if (!state_->flight) return;
+  state_->flight->result = state_->cached;
+  state_->flight->changed.notify_all();
 }
 
 SharedToken TokenCache::fresh() const {
@@ -185,6 +223,10 @@ SharedToken TokenCache::fresh() const {
 
 std::optional<Error> TokenCache::last_error() const {
   return state_->failure;
+}
+
+TokenSource &TokenCache::source() const {
+  return *state_->source;
 }
 
 }  // namespace cordon::identity

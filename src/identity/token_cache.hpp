@@ -8,9 +8,10 @@
 
 namespace cordon::identity {
 
-/// One tenant's token. Many callers share one fetch; it is refreshed in the background before it ends; a lasting
-/// failure is remembered for a minute under the credential's fingerprint, so that a broken configuration does not
-/// hammer the service; a passing one is tried again with back-off for as long as somebody waits. [loop]
+/// One tenant's token. Many callers share one fetch, those of other processes too if there is a store; it is refreshed
+/// in the background before it ends; a lasting failure is remembered for a minute under the credential's fingerprint,
+/// so that a broken configuration does not hammer the service; a passing one is tried again with back-off for as long
+/// as somebody waits. [loop]
 class TokenCache {
  public:
   /// `store` may be nullptr and is borrowed; `scheduler` too.
@@ -25,10 +26,13 @@ class TokenCache {
   loop::Task<Result<SharedToken>> get(loop::Scope &scope);
   /// The service answered 401 to it: drops it, unless it has been replaced already.
   void reject(const SharedToken &token);
+  /// A token that was earned elsewhere, by a person's sign-in: forgets what failed before.
+  void accept(SharedToken token);
   /// The cached token if it may be used now; does not wait and fetches nothing.
   SharedToken fresh() const;
   /// Why there was no token the last time one was asked for; nullopt after a success. For `health`.
   std::optional<Error> last_error() const;
+  TokenSource &source() const;
 
  private:
   struct State;

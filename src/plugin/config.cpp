@@ -108,8 +108,10 @@ Result<void> fill_tenant(TenantConfig &tenant, const Quotas &common) {
               fmt::format("config at {}/tenant_id: must be the tenant's GUID or a verified domain", tenant.pointer))
             .at(tenant.pointer + "/tenant_id"));
   tenant.client_id = to_lower(text_or(source, "client_id"));
-  if (tenant.client_id.empty()) return missing("client_id");
-  if (!is_uuid(tenant.client_id))
+  const Json credential = source.value("credential", Json(nullptr));
+  const bool own_identity = credential.is_object() && text_or(credential, "kind") == "managed_identity";
+  if (tenant.client_id.empty() && !own_identity) return missing("client_id");
+  if (!tenant.client_id.empty() && !is_uuid(tenant.client_id))
     return fail(Error(Status::InvalidArgument,
                       fmt::format("config at {}/client_id: must be the application's GUID", tenant.pointer))
                     .at(tenant.pointer + "/client_id"));
@@ -120,7 +122,7 @@ Result<void> fill_tenant(TenantConfig &tenant, const Quotas &common) {
   }
   tenant.cloud = std::move(*cloud);
   if (!source.contains("credential")) return missing("credential");
-  tenant.credential = source["credential"];
+  tenant.credential = credential;
   tenant.quota = common;
   if (const auto quota = source.find("quota"); quota != source.end())
     return apply_quota(*quota, tenant.pointer + "/quota", tenant.quota);

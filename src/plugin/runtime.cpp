@@ -88,6 +88,10 @@ Runtime::~Runtime() {
 
 void Runtime::build_tenants() {
   std::map<std::string, std::shared_ptr<response::Tenant>> built;
+  // Without a vault a key in a file beside it is all that would protect the tokens: they stay in memory.
+  LedgerTokenStore *const store = config_.vault.absent ? nullptr : &token_store_;
+  const identity::CredentialSeams seams(
+      transport_, [this](const std::string &secret) { return vault_->get(secret); }, *random_, store);
   for (auto &[name, tenant_config] : config_.tenants) {
     if (tenant_config.broken) continue;
     auto tenant = std::make_shared<response::Tenant>();
@@ -100,13 +104,12 @@ void Runtime::build_tenants() {
     identity::Applicant applicant(name, tenant->tenant_id, tenant->client_id, tenant->cloud.login,
                                   tenant->cloud.audience);
     auto source = identity::make_token_source(tenant_config.credential, tenant_config.pointer + "/credential",
-                                              std::move(applicant), transport_,
-                                              [this](const std::string &secret) { return vault_->get(secret); });
+                                              std::move(applicant), seams);
     if (!source) {
       tenant_config.broken = std::move(source.error());
       continue;
     }
-    tenant->tokens = std::make_shared<identity::TokenCache>(loop_.scheduler(), std::move(*source), &token_store_);
+    tenant->tokens = std::make_shared<identity::TokenCache>(loop_.scheduler(), std::move(*source), store);
     built.emplace(name, std::move(tenant));
   }
   tenants_ = std::move(built);
@@ -201,6 +204,7 @@ loop::Task<void> Runtime::drain(BootTime deadline, std::binary_semaphore &done) 
   ending_ = true;
   responder_.stop_sending();
   for (const auto &[id, scope] : scopes_) scope->cancel(Status::ShuttingDown);
+  for (const auto &[tenant, login] : logins_) login->scope.cancel(Status::ShuttingDown);
   {
     loop::Scope patient(loop_.scheduler(), deadline);
     Result<void> idle = co_await responder_.sending().wait_idle(patient);

@@ -16,10 +16,13 @@
 #include "plugin/config.hpp"
 #include "plugin/event_reader.hpp"
 #include "plugin/ledger_token_store.hpp"
+#include "plugin/login.hpp"
 #include "plugin/open_ledgers.hpp"
 #include "response/responder.hpp"
 
 namespace cordon::plugin {
+
+class PreflightReport;
 
 /// The composition root: owns every part of one client and carries calls from the host's threads to the loop and back.
 class Runtime final : public Client {
@@ -103,6 +106,18 @@ class Runtime final : public Client {
   loop::Task<Result<Outcome>> halt(std::string scope, std::string reason, std::string actor);
   loop::Task<Result<Outcome>> resume(std::string scope, std::string reason, std::string actor);
   Result<std::string> halt_scope(const Prepared &prepared) const;
+  loop::Task<Result<Outcome>> preflight(Json request, std::string tenant, loop::Scope &scope);
+  class TenantPreflight;
+  struct PreflightRun;
+  loop::Task<void> preflight_tenants(PreflightRun &run, loop::Scope &scope);
+  loop::Task<void> check_ledger(PreflightReport &report);
+  loop::Task<void> check_halt(PreflightReport &report, std::string scope);
+  Json credential_state(const Json &credential, const response::Tenant *tenant, const Json &vault_status) const;
+  Result<Answer> perform_login(const Prepared &prepared, std::int32_t timeout_ms);
+  loop::Task<Result<Outcome>> login(std::shared_ptr<response::Tenant> tenant, loop::Scope &scope);
+  loop::Task<void> finish_login(std::shared_ptr<Login> login);
+  loop::Task<void> journal_login(std::string tenant, Json document);
+  loop::Task<Result<Outcome>> login_status(std::shared_ptr<response::Tenant> tenant, bool wait, loop::Scope &scope);
 
   void start_locked();
   milliseconds config_timeout() const {
@@ -147,6 +162,7 @@ class Runtime final : public Client {
   std::multimap<std::string, loop::Scope *> scopes_;  ///< of the calls under way, by call_id
   bool recovered_ = false;
   bool ending_ = false;
+  Logins logins_;
 
   std::mutex shutdown_mutex_;  ///< one shutdown at a time
   bool down_ = false;

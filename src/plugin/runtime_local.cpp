@@ -53,6 +53,7 @@ Result<Answer> Runtime::perform_local(const Prepared &prepared, std::int32_t tim
   if (name == "describe_secret") return describe_secret(request);
   if (name == "audit_verify") return audit_verify(prepared, timeout_ms);
   if (name == "ledger_check") return ledger_check(prepared, timeout_ms);
+  if (name == "login" || name == "login_status") return perform_login(prepared, timeout_ms);
   Work<Outcome> work;
   if (name == "list_requests") {
     work = [&](loop::Scope &) { return list_requests(request.value("filter", Json::object())); };
@@ -76,6 +77,8 @@ Result<Answer> Runtime::perform_local(const Prepared &prepared, std::int32_t tim
   } else if (name == "audit_export") {
     if (auto keyed = need_ledger_key(); !keyed) return fail(std::move(keyed.error()));
     work = [&](loop::Scope &) { return audit_export(request); };
+  } else if (name == "preflight") {
+    work = [&](loop::Scope &scope) { return preflight(request, prepared.options.tenant, scope); };
   } else if (name == "quota") {
     Result<std::shared_ptr<response::Tenant>> tenant = tenant_of(prepared.options.tenant);
     if (!tenant) return fail(std::move(tenant.error()));
@@ -163,17 +166,21 @@ loop::Task<Result<Outcome>> Runtime::quota_usage(std::shared_ptr<response::Tenan
 
 loop::Task<Result<Outcome>> Runtime::health() {
   Json tenants = Json::object();
+  const Json vault_status = vault_->status();
   {
     const std::lock_guard lock(mutex_);
     for (const auto &[name, config] : config_.tenants) {
       const auto tenant = tenants_.find(name);
       const std::optional<Error> token_error =
           tenant == tenants_.end() ? std::nullopt : tenant->second->tokens->last_error();
-      tenants[name] = {{"ok", !config.broken && !token_error},
-                       {"cloud", config.cloud.name},
-                       {"problem", error_or_null(config.broken ? config.broken : token_error)},
-                       {"in_flight", 0},
-                       {"halted", nullptr}};
+      tenants[name] = {
+          {"ok", !config.broken && !token_error},
+          {"cloud", config.cloud.name},
+          {"problem", error_or_null(config.broken ? config.broken : token_error)},
+          {"credential", credential_state(config.credential, tenant == tenants_.end() ? nullptr : tenant->second.get(),
+                                          vault_status)},
+          {"in_flight", 0},
+          {"halted", nullptr}};
     }
   }
   Json halted_all = nullptr;
@@ -198,7 +205,7 @@ loop::Task<Result<Outcome>> Runtime::health() {
   };
   Result<JournalState> journal = co_await ledger_->run(Durability::Read, read);
   Json document = {{"version", kVersion},
-                   {"vault", vault_->status()},
+                   {"vault", vault_status},
                    {"ledger",
                     {{"ok", journal.has_value() && ledger_->damage().empty()},
                      {"has_key", ledger_->has_key()},

@@ -116,7 +116,7 @@ TEST(BadConfig, ABrokenTenantDisablesItselfAlone) {
                      {"client_id", "11111111-2222-3333-4444-555555555555"},
                      {"credential", {{"kind", "client_secret"}, {"secret_name", "s"}}}};
   Json broken = good;
-  broken["credential"] = {{"kind", "device_code"}};
+  broken["credential"] = {{"kind", "client_certificate"}};
   Host host(Json{{"state_dir", (directory.path() / "state").string()},
                  {"vault", {{"file", nullptr}}},
                  {"tenants", {{"good", good}, {"broken", broken}}},
@@ -126,7 +126,9 @@ TEST(BadConfig, ABrokenTenantDisablesItselfAlone) {
   EXPECT_EQ(tenants["good"]["ok"], true);
   EXPECT_EQ(tenants["broken"]["ok"], false);
   const std::string machine(40, 'a');
-  EXPECT_EQ(host.restrict_device(machine, "c", {{"tenant", "broken"}}).status, CORDON_E_NOT_SUPPORTED);
+  const Reply refused = host.restrict_device(machine, "c", {{"tenant", "broken"}});
+  EXPECT_EQ(refused.status, CORDON_E_INVALID_ARGUMENT);
+  EXPECT_EQ(refused.pointer(), "/tenants/broken/credential/certificate_file");
   const Reply unnamed = host.restrict_device(machine);
   EXPECT_EQ(unnamed.status, CORDON_E_INVALID_ARGUMENT) << "with several tenants none is guessed";
 }

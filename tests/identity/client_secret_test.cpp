@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "identity/credential.hpp"
 #include "identity/fake_transport.hpp"
 #include "loop/scheduler.hpp"
 #include "support/fake_clock.hpp"
@@ -45,7 +44,7 @@ class ClientSecret : public testing::Test {
 
 TEST_F(ClientSecret, AsksTheSecondVersionForAScopeWithTheSecretEncoded) {
   transport.script.emplace_back(200, kGoodAnswer);
-  ClientSecretSource source(applicant(), "contoso-app", 2, transport, reader());
+  ClientSecretSource source(TokenEndpoint(applicant(), 2, transport), "contoso-app", reader());
   const auto token = fetch(source);
   ASSERT_TRUE(token) << token.error().message;
   EXPECT_EQ((*token)->value.reveal(), "a-token");
@@ -59,7 +58,7 @@ TEST_F(ClientSecret, AsksTheSecondVersionForAScopeWithTheSecretEncoded) {
 
 TEST_F(ClientSecret, AsksTheFirstVersionForAResource) {
   transport.script.emplace_back(200, R"({"expires_in":"60","access_token":"a"})");
-  ClientSecretSource source(applicant(), "contoso-app", 1, transport, reader());
+  ClientSecretSource source(TokenEndpoint(applicant(), 1, transport), "contoso-app", reader());
   ASSERT_TRUE(fetch(source));
   EXPECT_EQ(transport.urls.at(0), "https://login.example.test/tenant-guid/oauth2/token");
   EXPECT_NE(transport.forms.at(0).find("&resource=https%3A%2F%2Faud&"), std::string::npos);
@@ -68,7 +67,7 @@ TEST_F(ClientSecret, AsksTheFirstVersionForAResource) {
 TEST_F(ClientSecret, WithoutASecretNothingIsSent) {
   transport.script.emplace_back(200, kGoodAnswer);
   secret.clear();
-  ClientSecretSource source(applicant(), "contoso-app", 2, transport, reader());
+  ClientSecretSource source(TokenEndpoint(applicant(), 2, transport), "contoso-app", reader());
   const auto token = fetch(source);
   ASSERT_FALSE(token);
   EXPECT_EQ(token.error().status, Status::VaultLocked);
@@ -79,7 +78,7 @@ TEST_F(ClientSecret, WithoutASecretNothingIsSent) {
 
 TEST_F(ClientSecret, ATroubleOfTheWayMayBeTriedAgain) {
   transport.script.emplace_back(0, "");
-  ClientSecretSource source(applicant(), "contoso-app", 2, transport, reader());
+  ClientSecretSource source(TokenEndpoint(applicant(), 2, transport), "contoso-app", reader());
   const auto token = fetch(source);
   ASSERT_FALSE(token);
   EXPECT_EQ(token.error().status, Status::Network);
@@ -87,7 +86,7 @@ TEST_F(ClientSecret, ATroubleOfTheWayMayBeTriedAgain) {
 }
 
 TEST_F(ClientSecret, TheFingerprintFollowsTheSecretAndHidesIt) {
-  ClientSecretSource source(applicant(), "contoso-app", 2, transport, reader());
+  ClientSecretSource source(TokenEndpoint(applicant(), 2, transport), "contoso-app", reader());
   const std::string before = source.fingerprint();
   EXPECT_EQ(source.fingerprint(), before);
   EXPECT_EQ(before.find(secret), std::string::npos);
@@ -96,21 +95,7 @@ TEST_F(ClientSecret, TheFingerprintFollowsTheSecretAndHidesIt) {
   secret = "p&s=w%d +~ö";
   Applicant other = applicant();
   other.client_id = "other-client";
-  EXPECT_NE(ClientSecretSource(other, "contoso-app", 2, transport, reader()).fingerprint(), before);
-}
-
-TEST_F(ClientSecret, TheFactoryKnowsOneKindAndNamesTheRest) {
-  const auto make = [this](const Json &credential) {
-    return make_token_source(credential, "/tenants/contoso/credential", applicant(), transport, reader());
-  };
-  EXPECT_TRUE(make({{"kind", "client_secret"}, {"secret_name", "contoso-app"}}));
-  const auto certificate = make({{"kind", "client_certificate"}, {"certificate_file", "/c.pem"}});
-  ASSERT_FALSE(certificate);
-  EXPECT_EQ(certificate.error().status, Status::NotSupported);
-  EXPECT_EQ(certificate.error().pointer, "/tenants/contoso/credential/kind");
-  EXPECT_EQ(make({{"kind", "client_secret"}}).error().pointer, "/tenants/contoso/credential/secret_name");
-  EXPECT_EQ(make({{"kind", "client_secret"}, {"secret_name", "s"}, {"certificate_file", "/c"}}).error().pointer,
-            "/tenants/contoso/credential/certificate_file");
+  EXPECT_NE(ClientSecretSource(TokenEndpoint(other, 2, transport), "contoso-app", reader()).fingerprint(), before);
 }
 
 }  // namespace

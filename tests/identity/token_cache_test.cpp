@@ -52,16 +52,33 @@ class ScriptedSource final : public TokenSource {
   Script &script_;
 };
 
+/// Stands for the ledger that several processes share: `claims` says what the others are doing.
 class MemoryStore final : public TokenStore {
  public:
-  loop::Task<SharedToken> load(const std::string &fingerprint, loop::Scope &) override {
-    ++loads;
-    co_return kept[fingerprint];
+  loop::Task<SharedToken> load(std::string fingerprint) override { co_return kept[fingerprint]; }
+  loop::Task<Claim> claim(std::string) override {
+    ++asked;
+    if (claims.empty()) co_return Claim();
+    Claim claim = claims.front();
+    claims.pop_front();
+    co_return claim;
   }
-  void save(const std::string &fingerprint, SharedToken token) override { kept[fingerprint] = std::move(token); }
+  void finish(const std::string &fingerprint, const Result<SharedToken> &got, BootTime not_before) override {
+    ++finished;
+    refused_until = got ? BootTime() : not_before;
+    if (got) kept[fingerprint] = *got;
+  }
   std::map<std::string, SharedToken> kept;
-  int loads = 0;
+  std::deque<Claim> claims;  ///< Mine when there are no more
+  int asked = 0, finished = 0;
+  BootTime refused_until;
 };
+
+Claim busy() {
+  Claim claim;
+  claim.state = Claim::State::Others;
+  return claim;
+}
 
 Error refused() {
   Error error(Status::Unauthenticated, "wrong secret");
@@ -322,7 +339,109 @@ TEST_F(Cache, AStoredTokenSavesTheFetchUntilItIsRejected) {
   run_for(seconds(1));
   EXPECT_EQ(second.text(), "token-1");
   EXPECT_EQ(store.kept["fp-1"]->value.reveal(), "token-1");
-  EXPECT_EQ(store.loads, 1);
+  EXPECT_EQ(store.finished, store.asked) << "every claim ends";
+}
+
+TEST_F(Cache, WhileAnotherProcessAsksThisOneWaitsForItsToken) {
+  MemoryStore store;
+  store.claims.assign(20, busy());
+  cache.emplace(scheduler, std::make_unique<ScriptedSource>(script), &store);
+  Caller &caller = start(minutes(1));
+  run_for(seconds(1));
+  EXPECT_EQ(caller.text(), "waiting");
+  store.kept["fp-1"] = make_token(Secret("theirs"), 3600, clock.now(), clock.utc());
+  run_for(seconds(1));
+  EXPECT_EQ(caller.text(), "theirs");
+  EXPECT_EQ(script.fetches, 0);
+  EXPECT_EQ(store.finished, 0) << "it was not ours to end";
+}
+
+TEST_F(Cache, AProcessThatDiesWhileItAsksIsFollowed) {
+  MemoryStore store;
+  store.claims.assign(5, busy());
+  cache.emplace(scheduler, std::make_unique<ScriptedSource>(script), &store);
+  Caller &caller = start(minutes(1));
+  run_for(seconds(2));
+  EXPECT_EQ(caller.text(), "token-1");
+  EXPECT_EQ(store.finished, 1);
+}
+
+TEST_F(Cache, AnothersRefusalCountsAsOurs) {
+  MemoryStore store;
+  Claim claim;
+  claim.state = Claim::State::Refused;
+  claim.error = refused();
+  claim.not_before = clock.now() + seconds(40);
+  store.claims = {claim};
+  cache.emplace(scheduler, std::make_unique<ScriptedSource>(script), &store);
+  EXPECT_EQ(start().text(), "CORDON_E_UNAUTHENTICATED");
+  EXPECT_EQ(start().text(), "CORDON_E_UNAUTHENTICATED");
+  EXPECT_EQ(script.fetches, 0);
+  EXPECT_EQ(store.asked, 1) << "remembered";
+  run_for(seconds(41));
+  Caller &later = start();
+  run_for(seconds(1));
+  EXPECT_EQ(later.text(), "token-1");
+}
+
+TEST_F(Cache, AnothersThrottlingHoldsUsBackToo) {
+  MemoryStore store;
+  Claim claim;
+  claim.state = Claim::State::Refused;
+  claim.error = throttled(-1);
+  claim.not_before = clock.now() + seconds(30);
+  store.claims = {claim};
+  cache.emplace(scheduler, std::make_unique<ScriptedSource>(script), &store);
+  Caller &caller = start(minutes(2));
+  Caller &hasty = start(seconds(10));
+  run_for(seconds(29));
+  EXPECT_EQ(hasty.text(), "CORDON_E_RATE_LIMITED");
+  EXPECT_EQ(caller.text(), "waiting");
+  EXPECT_EQ(script.fetches, 0);
+  run_for(seconds(5));
+  EXPECT_EQ(caller.text(), "token-1");
+}
+
+TEST_F(Cache, ARefusalIsLeftForTheOthersToKnow) {
+  MemoryStore store;
+  script.failures = {refused()};
+  cache.emplace(scheduler, std::make_unique<ScriptedSource>(script), &store);
+  start();
+  run_for(seconds(1));
+  EXPECT_EQ(store.finished, 1);
+  EXPECT_GT(store.refused_until, clock.now() + seconds(50));
+}
+
+TEST_F(Cache, ARejectedTokenIsNotTakenBackFromTheStore) {
+  MemoryStore store;
+  store.kept["fp-1"] = make_token(Secret("kept"), 3600, clock.now(), clock.utc());
+  cache.emplace(scheduler, std::make_unique<ScriptedSource>(script), &store);
+  Caller &first = start();
+  cache->reject(first.got->value());
+  store.kept["fp-1"] = make_token(Secret("kept"), 3600, clock.now(), clock.utc());  // as the ledger would give it
+  Caller &second = start();
+  run_for(seconds(1));
+  EXPECT_EQ(second.text(), "token-1");
+  cache->reject(second.got->value());
+  store.kept["fp-1"] = make_token(Secret("newer"), 3600, clock.now(), clock.utc());
+  Caller &third = start();
+  run_for(seconds(1));
+  EXPECT_EQ(third.text(), "newer") << "another process has refreshed it: one request for all";
+  EXPECT_EQ(script.fetches, 1);
+}
+
+TEST_F(Cache, ATokenOfASignInEndsWaitingAndForgetsTheFailure) {
+  script.failures = {throttled(50'000)};
+  Caller &caller = start(minutes(5));
+  run_for(seconds(1));
+  EXPECT_EQ(caller.text(), "waiting");
+  cache->accept(make_token(Secret("by hand"), 3600, clock.now(), clock.utc()));
+  run_for(seconds(1));
+  EXPECT_EQ(caller.text(), "by hand");
+  EXPECT_FALSE(cache->last_error());
+  EXPECT_EQ(start().text(), "by hand");
+  run_for(minutes(2));
+  EXPECT_EQ(script.fetches, 1);
 }
 
 }  // namespace

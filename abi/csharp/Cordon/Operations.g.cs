@@ -63,6 +63,12 @@ public static class Operations
     /// <summary>Calls left in each window and when the next slot is free.</summary>
     public const string Quota = "quota";
 
+    /// <summary>Starts a person's sign-in for a tenant whose credential is device_code, or tells of the one under way. The document, and an event of kind login, hold user_code and verification_uri: open the address on any device, type in the code. Answers CORDON_PENDING at once; login_status tells how it ends.</summary>
+    public const string Login = "login";
+
+    /// <summary>CORDON_PENDING while nobody has signed in, CORDON_OK once somebody has, else the error it ended with; CORDON_E_NOT_FOUND when none was started by this client.</summary>
+    public const string LoginStatus = "login_status";
+
     /// <summary>Checks reachability, clock, credential and permissions of a tenant without any effect.</summary>
     public const string Preflight = "preflight";
 

@@ -268,4 +268,4 @@ export interface CallOptions {
 export type ActingOperation = 'restrict_code_execution' | 'unrestrict_code_execution' | 'stop_and_quarantine' | 'isolate' | 'unisolate' | 'run_antivirus_scan' | 'collect_investigation_package' | 'offboard' | 'cancel_action' | (string & {});
 
 /** Operations that read, at the service or in the ledger. */
-export type ReadingOperation = 'get_action' | 'list_actions' | 'get_machine' | 'find_machines' | 'list_requests' | 'containment_status' | 'health' | 'describe_secret' | 'quota' | 'preflight' | 'halt' | 'resume' | 'audit_verify' | 'audit_export' | 'ledger_check' | (string & {});
+export type ReadingOperation = 'get_action' | 'list_actions' | 'get_machine' | 'find_machines' | 'list_requests' | 'containment_status' | 'health' | 'describe_secret' | 'quota' | 'login' | 'login_status' | 'preflight' | 'halt' | 'resume' | 'audit_verify' | 'audit_export' | 'ledger_check' | (string & {});

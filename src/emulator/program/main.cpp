@@ -12,6 +12,7 @@
 #include "emulator/certificates.hpp"
 #include "emulator/control_plane.hpp"
 #include "emulator/http_front.hpp"
+#include "emulator/output_file.hpp"
 #include "emulator/program/options.hpp"
 #include "emulator/program/ready_file.hpp"
 #include "emulator/scenario.hpp"
@@ -89,6 +90,14 @@ Result<void> serve(const Options &options) {
 
   const SystemClock clock;
   SystemRandom random;
+  std::optional<CredentialFiles> credentials;
+  const std::filesystem::path credential_dir =
+      options.credential_dir.empty() ? "" : std::filesystem::absolute(options.credential_dir);
+  if (!credential_dir.empty()) {
+    auto provided = provide_credentials(credential_dir, scenario->directory.apps.front(), clock.utc());
+    if (!provided) return fail(provided.error());
+    credentials = std::move(*provided);
+  }
   Service service(std::move(*scenario), clock, random,
                   {.seed = options.seed, .machines = options.machines, .speed = options.speed});
   ControlPlane control(service);
@@ -110,6 +119,19 @@ Result<void> serve(const Options &options) {
     if (!control_port) return fail(control_port.error());
     state.control_url = url_of(*options.control, *control_port);
   }
+  if (options.identity) {
+    const auto identity_port =
+        (*front)->listen_plain(options.identity->host, options.identity->port,
+                               [&](const Request &request) { return service.handle_identity(request); });
+    if (!identity_port) return fail(identity_port.error());
+    state.identity_url = fmt::format("http://{}:{}", options.identity->url_host(), *identity_port);
+    if (!credential_dir.empty()) {
+      state.arc_key_dir = credential_dir / "arc";
+      if (auto made = make_private_directory(state.arc_key_dir); !made) return fail(made.error());
+      service.identity_endpoints().set_arc_key_dir(state.arc_key_dir);
+    }
+  }
+  state.credentials = std::move(credentials);
   service.set_origin(state.url);
   if (!options.ready_file.empty())
     if (auto written = write_ready_file(service, state); !written) return written;

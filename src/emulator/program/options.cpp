@@ -52,6 +52,13 @@ tl::expected<Options, int> parse_options(int argc, char **argv) {
   app.add_option("--control", convert(options.control, &parse_address),
                  "Address of the control plane, when it shall not share the API's; required off loopback")
       ->type_name("HOST:PORT");
+  app.add_option("--identity", convert(options.identity, &parse_address),
+                 "Loopback address of the managed identity services, which are asked by plain HTTP: IMDS, App Service "
+                 "(/msi/token) and Azure Arc (/arc)")
+      ->type_name("HOST:PORT");
+  app.add_option("--credential-dir", options.credential_dir,
+                 "Directory of a certificate and a federated token for the first application, and of Azure Arc's keys; "
+                 "made when absent");
   app.add_option("--tls-dir", options.tls_dir, "Directory of CA and server certificate, made when absent");
   app.add_option("--tls-name", options.tls_name, "A further name of the server in its certificate");
   app.add_option("--ready-file", options.ready_file, "Written once the emulator serves: where, and what for");
@@ -72,6 +79,8 @@ tl::expected<Options, int> parse_options(int argc, char **argv) {
       throw CLI::ValidationError(
           "--listen is not a loopback address: give the control plane, which asks for no token, an address of its own "
           "with --control, e.g. --control 127.0.0.1:0");
+    if (options.identity && !options.identity->is_loopback())
+      throw CLI::ValidationError("--identity must be a loopback address: it gives tokens to whoever asks");
   } catch (const CLI::ParseError &error) {
     return tl::unexpected(app.exit(error));
   }

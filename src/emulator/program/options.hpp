@@ -26,8 +26,8 @@ Result<ListenAddress> parse_address(const std::string &text);
 /// The command line.
 struct Options {
   ListenAddress listen{"127.0.0.1", 0};
-  std::optional<ListenAddress> control{};
-  std::string tls_dir{}, tls_name{}, ready_file{}, scenario_file{};
+  std::optional<ListenAddress> control{}, identity{};
+  std::string tls_dir{}, tls_name{}, ready_file{}, scenario_file{}, credential_dir{};
   std::size_t machines = 20;
   std::uint64_t seed = 1;
   int speed = 1;

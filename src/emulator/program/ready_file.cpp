@@ -61,25 +61,35 @@ Json ready_document(const Service &service, const ReadyState &state) {
   const TenantRecord &tenant = service.directory().tenants.front();
   const MadeFleet &fleet = service.fleet(tenant.tenant_id);
   const App *app = app_of(service.directory(), tenant);
-  return {{"url", state.url},
-          {"control_url", state.control_url},
-          {"ca_file", state.ca_file.string()},
-          {"pid", getpid()},
-          {"tenant_id", tenant.tenant_id},
-          {"client_id", app == nullptr ? Json(nullptr) : Json(app->client_id)},
-          {"client_secret", app == nullptr ? Json(nullptr) : Json(app->client_secret)},
-          {"machines", fleet.machines},
-          {"files", fleet.files},
-          {"microsoft_signed_file", fleet.microsoft_signed_file},
-          {"cast",
-           {{"online", fleet.cast.online},
-            {"offline", fleet.cast.offline},
-            {"fails", fleet.cast.fails},
-            {"linux", fleet.cast.linux_host},
-            {"server", fleet.cast.server},
-            {"slow", fleet.cast.slow},
-            {"merged", fleet.cast.merged}}},
-          {"config", client_config(service, state)}};
+  Json document = {{"url", state.url},
+                   {"control_url", state.control_url},
+                   {"ca_file", state.ca_file.string()},
+                   {"pid", getpid()},
+                   {"tenant_id", tenant.tenant_id},
+                   {"client_id", app == nullptr ? Json(nullptr) : Json(app->client_id)},
+                   {"client_secret", app == nullptr ? Json(nullptr) : Json(app->client_secret)},
+                   {"machines", fleet.machines},
+                   {"files", fleet.files},
+                   {"microsoft_signed_file", fleet.microsoft_signed_file},
+                   {"cast",
+                    {{"online", fleet.cast.online},
+                     {"offline", fleet.cast.offline},
+                     {"fails", fleet.cast.fails},
+                     {"linux", fleet.cast.linux_host},
+                     {"server", fleet.cast.server},
+                     {"slow", fleet.cast.slow},
+                     {"merged", fleet.cast.merged}}},
+                   {"config", client_config(service, state)}};
+  if (!state.identity_url.empty())
+    document["identity"] = {{"imds", state.identity_url},
+                            {"app_service", state.identity_url + "/msi/token"},
+                            {"app_service_header", service.identity_endpoints().app_service_header()},
+                            {"arc", state.identity_url + "/arc"},
+                            {"arc_key_dir", text_or_null(state.arc_key_dir.string())}};
+  if (state.credentials)
+    document["credentials"] = {{"certificate_file", state.credentials->certificate.string()},
+                               {"assertion_file", state.credentials->assertion.string()}};
+  return document;
 }
 
 Result<void> write_ready_file(const Service &service, const ReadyState &state) {

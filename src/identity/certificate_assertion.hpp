@@ -1,0 +1,48 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/random.hpp"
+#include "identity/asserted_source.hpp"
+#include "identity/certificate.hpp"
+#include "identity/client_secret.hpp"
+
+namespace cordon::identity {
+
+/// Where a certificate comes from and how it signs; read again for every assertion, so that a renewed one is used at
+/// the next token request.
+struct CertificateSettings {
+  CertificateSettings() = default;
+  std::string place;                 ///< of the credential in the config
+  std::string file;                  ///< empty: `secret_name` instead
+  std::string secret_name;           ///< of the vault
+  std::string key_file;              ///< empty: the key is with the certificate
+  std::string password_secret_name;  ///< empty: none
+  std::optional<bool> pfx;           ///< nullopt: as it looks
+  SigningAlgorithm algorithm = SigningAlgorithm::Ps256;
+  bool send_chain = false;
+};
+
+/// Signs the assertions of mde-api §2.3: PS256 with x5t#S256, or RS256 with x5t.
+class CertificateAssertion final : public AssertionMaker {
+ public:
+  CertificateAssertion(CertificateSettings settings, std::string client_id, SecretReader read_secret, Random &random);
+
+  loop::Task<Result<Secret>> make(std::string audience, UtcTicks now, loop::Scope &scope) override;
+  std::string fingerprint(const TokenEndpoint &endpoint) const override;
+  /// As of the last reading.
+  std::optional<UtcTicks> not_after() const override;
+
+ private:
+  Result<ClientCertificate> load() const;
+  Result<Secret> sign(const std::string &audience, UtcTicks now) const;
+
+  CertificateSettings settings_;
+  std::string client_id_;
+  SecretReader read_secret_;
+  Random &random_;
+  mutable std::optional<UtcTicks> not_after_;
+};
+
+}  // namespace cordon::identity
