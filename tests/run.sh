@@ -6,6 +6,8 @@
 #   sh tests/run.sh --fuzz [S]    only the fuzz targets, each for S seconds (default 60)
 #   sh tests/run.sh --bench       only the benchmarks: figures beside their peers, nothing asserted
 #   sh tests/run.sh --load        only what takes its time: 1,000 kills, more broken bytes, and the proofs under load
+#   sh tests/run.sh --simulate N  only the simulation, over N seeds (the plain run: 20,000)
+#   sh tests/run.sh --mutants     plants mistakes into a copy of the product and shows that the simulation finds each
 #
 # The last line is "N passed, N failed, N skipped"; every test of every suite counts one, and so does each other stage.
 # The suite itself always runs; a sanitizer stage is skipped, and named so, while nothing changed since it passed.
@@ -20,11 +22,24 @@ usage() {
 mode=suite
 sanitize=no
 fuzz_seconds=60
+seeds=20000
 while [ $# -gt 0 ]; do
   case $1 in
     --sanitize) sanitize=yes ;;
     --bench) mode=bench ;;
     --load) mode=load ;;
+    --mutants) mode=mutants ;;
+    --simulate)
+      mode=simulate
+      case ${2:-} in
+        '' | *[!0-9]* | 0)
+          usage >&2
+          exit 2
+          ;;
+      esac
+      seeds=$2
+      shift
+      ;;
     --fuzz)
       mode=fuzz
       case ${2:-} in
@@ -259,8 +274,25 @@ run_load() {
   done
 }
 
+# Its program is optimised in every preset; its last line says how many steps and seeds per second.
+run_simulate() {
+  check 'build (simulation)' build dev cordon_simulation || return
+  check simulation build/dev/tests/simulation/cordon_simulation --count "$seeds" --jobs "$jobs" && tail -n 1 "$check_log"
+}
+
+run_mutants() {
+  mutants_start=$(now)
+  if python3 tests/simulation/mutants/run.py --jobs "$jobs"; then
+    passed=$((passed + 1))
+    say mutants "all caught ($(($(now) - mutants_start)) s)"
+  else
+    fail mutants "see above"
+  fi
+}
+
 run_suite() {
   if check 'build (dev)' build dev; then suite dev; fi
+  run_simulate
   check 'build (release)' build release
   check_format
   check_lint

@@ -60,6 +60,8 @@ class Service {
   const QuotaTable &quota() const { return scenario_.quota; }
   /// The made-up fleet of a tenant of the directory.
   const MadeFleet &fleet(const std::string &tenant_id) const { return tenants_.at(tenant_id)->made; }
+  /// Its machine actions as of the last call.
+  const ActionBook &book(const std::string &tenant_id) const { return tenants_.at(tenant_id)->book; }
 
  private:
   struct Tenant {

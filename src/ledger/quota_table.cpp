@@ -35,7 +35,7 @@ QuotaTable::QuotaTable(Database &db, std::string owner, std::string boot_id)
       end_(db, "UPDATE quota_slots SET ended = ?2, change = ?3 WHERE slot = ?1"),
       cool_(db,
             "UPDATE quota_keys SET boot_id = ?2, cooled = ?3, cool_until = ?4 WHERE key_id = ?1 AND cool_until < ?4"),
-      delete_(db, "DELETE FROM quota_slots WHERE slot = ?") {}
+      delete_(db, "DELETE FROM quota_slots WHERE slot = ?1 AND ended <= ?2") {}
 
 Result<void> QuotaTable::leave_earlier_boots(BootTime now) {
   Statement rebooted(db_, "UPDATE quota_slots SET boot_id = ?1, ended = ?2 WHERE boot_id <> ?1");
@@ -118,7 +118,8 @@ Result<void> QuotaTable::purge(const QuotaWindows &windows, BootTime now, Book &
   for (int i = 0; i < kPurgePerGrant; ++i) {
     const auto slot = book.slots.forget_one(now - longest);
     if (!slot) break;
-    if (auto gone = delete_.run(*slot); !gone) return gone;
+    // Another client may have cleared it away already, and its number may be a new slot's by now.
+    if (auto gone = delete_.run(*slot, count(now - longest)); !gone) return gone;
   }
   return {};
 }

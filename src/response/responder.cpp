@@ -215,7 +215,8 @@ loop::Task<Result<void>> Responder::cancel_forward(LivePtr undo, RequestRow forw
   }
   if (cancel->row.state != State::Rejected) co_return Result<void>();
   std::string id = forward.action_id.str();
-  Result<defender::MachineAction> action = co_await reader_.action(*undo->tenant, std::move(id), Lane::Undo, life_);
+  Result<defender::MachineAction> action =
+      co_await reader_.action(*undo->tenant, std::move(id), Lane::Undo, undo->sending);
   if (!action) co_return Result<void>();
   std::vector<defender::MachineAction> seen{std::move(*action)};
   co_return co_await book_.write_observations(*undo->tenant, std::move(seen));

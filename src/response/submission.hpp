@@ -67,7 +67,8 @@ class Submission {
   loop::Task<void> conflict(LivePtr live, defender::PostResult result, Attempt attempt);
   loop::Task<void> rejected(LivePtr live, Error error, Attempt attempt);
   loop::Task<void> unknown(LivePtr live, Error error, Attempt attempt);
-  loop::Task<bool> decide(LivePtr live, RowChange change, Attempt attempt, std::string fact = {});
+  loop::Task<bool> decide(LivePtr live, RowChange change, Attempt attempt, ledger::Durability durability,
+                          std::string fact = {});
   loop::Task<void> not_sent(LivePtr live, Error error, std::int64_t slot);
 
   Seams &seams_;

@@ -42,7 +42,7 @@ loop::Task<void> Submission::accepted(LivePtr live, defender::PostResult result,
     return true;
   };
   std::string fact = carries_our_mark(live->row, action) ? echo_fact(live->row.tenant) : std::string();
-  (void)co_await decide(live, std::move(change), attempt, std::move(fact));
+  (void)co_await decide(live, std::move(change), attempt, Durability::Process, std::move(fact));
   // A cancel answers with the action that it names: whoever follows that action learns of it now.
   if (live->operation->action_type.empty()) {
     std::vector<MachineAction> seen{action};
@@ -52,13 +52,14 @@ loop::Task<void> Submission::accepted(LivePtr live, defender::PostResult result,
 
 /// Records what became of an attempt whose bytes left. `fact` is one that the answer has shown. False: it could not be
 /// recorded, or somebody else has decided.
-loop::Task<bool> Submission::decide(LivePtr live, RowChange change, Attempt attempt, std::string fact) {
+loop::Task<bool> Submission::decide(LivePtr live, RowChange change, Attempt attempt, Durability durability,
+                                    std::string fact) {
   std::function<Result<void>(Tx &)> also = [&](Tx &tx) -> Result<void> {
     if (!fact.empty())
       if (auto put = tx.put_meta(fact, "yes"); !put) return put;
     return tx.quota_end(attempt.slot, attempt.ended);
   };
-  Result<bool> written = co_await book_.write(live, std::move(change), Durability::Process, std::move(also));
+  Result<bool> written = co_await book_.write(live, std::move(change), durability, std::move(also));
   if (written) co_return *written;
   // The row still says `sending`: the next client on this ledger will look for it.
   live->error = Error(Status::OutcomeUnknown,
@@ -94,7 +95,7 @@ loop::Task<void> Submission::conflict(LivePtr live, defender::PostResult result,
       row.document["adopted"] = adopted;
       return true;
     };
-    (void)co_await decide(live, std::move(change), attempt);
+    (void)co_await decide(live, std::move(change), attempt, Durability::Process);
     co_return;
   }
   const auto open = std::find_if(found.begin(), found.end(), [](const MachineAction &a) { return !a.terminal(); });
@@ -119,7 +120,8 @@ loop::Task<void> Submission::rejected(LivePtr live, Error error, Attempt attempt
     return true;
   };
   live->error = error;  // before the waiters are told
-  (void)co_await decide(live, std::move(change), attempt);
+  // Full: a refusal that a loss of power took back would be sent again after it was told.
+  (void)co_await decide(live, std::move(change), attempt, Durability::Full);
 }
 
 loop::Task<void> Submission::unknown(LivePtr live, Error error, Attempt attempt) {
@@ -136,7 +138,7 @@ loop::Task<void> Submission::unknown(LivePtr live, Error error, Attempt attempt)
   };
   live->error = error;
   live->error->status = Status::OutcomeUnknown;
-  const bool written = co_await decide(live, std::move(change), attempt);
+  const bool written = co_await decide(live, std::move(change), attempt, Durability::Process);
   if (written && !life_.reason()) search_.start(live, closed);
 }
 
