@@ -19,7 +19,7 @@ constexpr seconds kSlowDown(5);
 constexpr seconds kLongestInterval(60);
 constexpr std::int64_t kLongestLife_s = 3600;
 
-std::string text_of(const SecureJson &json, const char *key) {
+std::string answer_text(const SecureJson &json, const char *key) {
   const auto it = json.find(key);
   if (it == json.end() || !it->is_string()) return {};
   const auto &text = it->get_ref<const SecureString &>();
@@ -29,7 +29,7 @@ std::string text_of(const SecureJson &json, const char *key) {
 std::int64_t number_of(const SecureJson &json, const char *key, std::int64_t fallback) {
   const auto it = json.find(key);
   if (it != json.end() && it->is_number_integer()) return it->get<std::int64_t>();
-  return parse_int(text_of(json, key)).value_or(fallback);
+  return parse_int(answer_text(json, key)).value_or(fallback);
 }
 
 Result<DeviceCode> parse_device_code(std::string_view body, BootTime asked, UtcTicks asked_utc) {
@@ -41,9 +41,9 @@ Result<DeviceCode> parse_device_code(std::string_view body, BootTime asked, UtcT
   DeviceCode code;
   if (const auto it = json->find("device_code"); it != json->end() && it->is_string())
     code.device_code = Secret(it->get_ref<const SecureString &>());
-  code.user_code = printable(text_of(*json, "user_code"), 64);
-  code.verification_uri = printable(text_of(*json, "verification_uri"), 512);
-  code.message = printable(text_of(*json, "message"), 512);
+  code.user_code = printable(answer_text(*json, "user_code"), 64);
+  code.verification_uri = printable(answer_text(*json, "verification_uri"), 512);
+  code.message = printable(answer_text(*json, "message"), 512);
   if (code.device_code.empty() || code.user_code.empty()) return refuse("there is no device_code and user_code in it");
   if (!code.verification_uri.starts_with("https://"))
     return refuse("its verification_uri does not begin with https://");

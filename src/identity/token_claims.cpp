@@ -26,7 +26,7 @@ Secret payload_of(std::string_view jwt) {
   return payload;
 }
 
-std::string text_of(const SecureJson &json, const char *key) {
+std::string claim_text(const SecureJson &json, const char *key) {
   const auto it = json.find(key);
   if (it == json.end() || !it->is_string()) return {};
   const auto &text = it->get_ref<const SecureString &>();
@@ -50,17 +50,17 @@ TokenClaims read_claims(const Secret &token) {
   const auto json = parse_secure_json(payload.reveal(), "token", JsonLimits{64 * 1024, 16});
   if (!json || !json->is_object()) return claims;
   claims.readable = true;
-  claims.audience = text_of(*json, "aud");
-  claims.tenant_id = text_of(*json, "tid");
-  claims.application = text_of(*json, "appid");
-  if (claims.application.empty()) claims.application = text_of(*json, "azp");
+  claims.audience = claim_text(*json, "aud");
+  claims.tenant_id = claim_text(*json, "tid");
+  claims.application = claim_text(*json, "appid");
+  if (claims.application.empty()) claims.application = claim_text(*json, "azp");
   if (const auto it = json->find("roles"); it != json->end() && it->is_array())
     for (const SecureJson &role : *it)
       if (role.is_string()) {
         const auto &text = role.get_ref<const SecureString &>();
         claims.roles.emplace_back(text.begin(), text.end());
       }
-  split_words(text_of(*json, "scp"), claims.scopes);
+  split_words(claim_text(*json, "scp"), claims.scopes);
   if (const auto it = json->find("exp"); it != json->end() && it->is_number_integer())
     claims.expires = UtcTicks::from_unix_seconds(it->get<std::int64_t>());
   return claims;

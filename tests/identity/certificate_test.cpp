@@ -8,7 +8,7 @@
 namespace cordon::identity {
 namespace {
 
-const test::RsaPair &pair() {
+const test::RsaPair &key_pair() {
   static const test::RsaPair one;
   return one;
 }
@@ -37,14 +37,14 @@ std::string problem(const Given &given) {
 }
 
 TEST(ClientCertificate, IsReadFromEveryFormAPersonMayHave) {
-  const auto expected = emulator::RegisteredCertificate::read(pair().certificate()).value();
+  const auto expected = emulator::RegisteredCertificate::read(key_pair().certificate()).value();
   const std::string password = "pass ö";
   for (const Given &given :
-       {Given{pair().pem()}, Given{pair().key() + pair().certificate()}, Given{pair().certificate(), pair().key()},
-        Given{pair().certificate() + pair().key(password), {}, password},
-        Given{pair().certificate(), pair().key(password), password}, Given{pair().pfx()},
-        Given{pair().pfx(password), {}, password}, Given{pair().pem(), {}, {}, false},
-        Given{test::RsaPair(1).certificate() + pair().pem()}}) {
+       {Given{key_pair().pem()}, Given{key_pair().key() + key_pair().certificate()}, Given{key_pair().certificate(), key_pair().key()},
+        Given{key_pair().certificate() + key_pair().key(password), {}, password},
+        Given{key_pair().certificate(), key_pair().key(password), password}, Given{key_pair().pfx()},
+        Given{key_pair().pfx(password), {}, password}, Given{key_pair().pem(), {}, {}, false},
+        Given{test::RsaPair(1).certificate() + key_pair().pem()}}) {
     const auto loaded = load(given);
     ASSERT_TRUE(loaded) << loaded.error().message;
     EXPECT_EQ(loaded->sha256_thumbprint(), expected.sha256);
@@ -63,10 +63,10 @@ TEST(ClientCertificate, IsReadFromEveryFormAPersonMayHave) {
 
 TEST(ClientCertificate, TheChainBeginsWithOurOwn) {
   const test::RsaPair other(1);
-  const auto loaded = load({other.certificate() + pair().pem()});
+  const auto loaded = load({other.certificate() + key_pair().pem()});
   ASSERT_TRUE(loaded);
   ASSERT_EQ(loaded->chain().size(), 2u);
-  EXPECT_EQ(loaded->chain()[0], load({pair().pem()})->chain()[0]);
+  EXPECT_EQ(loaded->chain()[0], load({key_pair().pem()})->chain()[0]);
 }
 
 TEST(ClientCertificate, SaysWhatIsWrongAndWhatToDo) {
@@ -75,16 +75,16 @@ TEST(ClientCertificate, SaysWhatIsWrongAndWhatToDo) {
     EXPECT_NE(told.find(words), std::string::npos) << told << " instead of: " << words;
     EXPECT_EQ(told.find("s3cret"), std::string::npos);
   };
-  says({pair().certificate()}, "holds no private key");
-  says({pair().key()}, "holds no certificate");
+  says({key_pair().certificate()}, "holds no private key");
+  says({key_pair().key()}, "holds no certificate");
   says({"s3cret"}, "neither PEM nor PKCS #12");
   says({"s3cret", {}, {}, false}, "holds no private key");
   says({std::string("\x30\x82\x01\x00", 4)}, "neither PEM nor PKCS #12");
-  says({pair().certificate() + pair().key("s3cret")}, "password_secret_name");
-  says({pair().certificate() + pair().key("s3cret"), {}, "other"}, "does not open its private key");
-  says({pair().pfx("s3cret")}, "password_secret_name");
-  says({pair().pfx("s3cret"), {}, "other"}, "does not open it");
-  says({test::RsaPair(1).certificate(), pair().key()}, "do not belong together");
+  says({key_pair().certificate() + key_pair().key("s3cret")}, "password_secret_name");
+  says({key_pair().certificate() + key_pair().key("s3cret"), {}, "other"}, "does not open its private key");
+  says({key_pair().pfx("s3cret")}, "password_secret_name");
+  says({key_pair().pfx("s3cret"), {}, "other"}, "does not open it");
+  says({test::RsaPair(1).certificate(), key_pair().key()}, "do not belong together");
   says({test::RsaPair(1, 1024).pem()}, "less than 2048 bits");
   says({test::RsaPair(1, 0, "EC").pem()}, "no RSA key");
 }

@@ -78,10 +78,10 @@ public static class Operations
     /// <summary>Lifts a halt.</summary>
     public const string Resume = "resume";
 
-    /// <summary>Checks the chain of records, its head and its checkpoints.</summary>
+    /// <summary>Walks the whole journal and its archives: chain, head, checkpoints. Names the first bad record.</summary>
     public const string AuditVerify = "audit_verify";
 
-    /// <summary>Journal records in order, with their chain values.</summary>
+    /// <summary>Journal records in order: as they were signed, for an auditor without a secret, or as OCSF events.</summary>
     public const string AuditExport = "audit_export";
 
     /// <summary>Integrity of the ledger's file and agreement of its tables with the journal.</summary>
