@@ -117,8 +117,8 @@ void ask_new_passphrase(SecretBytes &passphrase) {
   passphrase.ask("New passphrase of the vault: ");
   SecretBytes again;
   again.ask("The same again: ");
-  const bool same = again.size() == passphrase.size() &&
-                    std::equal(again.data(), again.data() + again.size(), passphrase.data());
+  const bool same =
+      again.size() == passphrase.size() && std::equal(again.data(), again.data() + again.size(), passphrase.data());
   if (!same) throw Failure("the two passphrases differ; nothing was changed");
 }
 

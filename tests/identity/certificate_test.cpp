@@ -40,7 +40,8 @@ TEST(ClientCertificate, IsReadFromEveryFormAPersonMayHave) {
   const auto expected = emulator::RegisteredCertificate::read(key_pair().certificate()).value();
   const std::string password = "pass ö";
   for (const Given &given :
-       {Given{key_pair().pem()}, Given{key_pair().key() + key_pair().certificate()}, Given{key_pair().certificate(), key_pair().key()},
+       {Given{key_pair().pem()}, Given{key_pair().key() + key_pair().certificate()},
+        Given{key_pair().certificate(), key_pair().key()},
         Given{key_pair().certificate() + key_pair().key(password), {}, password},
         Given{key_pair().certificate(), key_pair().key(password), password}, Given{key_pair().pfx()},
         Given{key_pair().pfx(password), {}, password}, Given{key_pair().pem(), {}, {}, false},
