@@ -145,9 +145,9 @@ void Process::make_tenants() {
     identity::Applicant applicant(tenant->name, tenant->tenant_id, tenant->client_id, tenant->cloud.login,
                                   tenant->cloud.audience);
     const std::string secret = app.client_secret;
+    identity::TokenEndpoint endpoint(std::move(applicant), 2, wire_);
     auto source = std::make_unique<identity::ClientSecretSource>(
-        std::move(applicant), "app", 2, wire_,
-        [secret](const std::string &) -> Result<Secret> { return Secret(secret); });
+        std::move(endpoint), "app", [secret](const std::string &) -> Result<Secret> { return Secret(secret); });
     tenant->tokens = std::make_shared<identity::TokenCache>(scheduler_, std::move(source), &*tokens_);
     tenants_.push_back(std::move(tenant));
   }
