@@ -6,7 +6,7 @@
 #   sh tests/run.sh --fuzz [S]    only the fuzz targets, each for S seconds (default 60)
 #   sh tests/run.sh --bench       only the benchmarks: figures beside their peers, nothing asserted
 #   sh tests/run.sh --load        only what takes its time: 1,000 kills, more broken bytes, and the proofs under load
-#   sh tests/run.sh --simulate N  only the simulation, over N seeds (the plain run: 20,000)
+#   sh tests/run.sh --simulate N  only the simulation, over N seeds
 #   sh tests/run.sh --mutants     plants mistakes into a copy of the product and shows that the simulation finds each
 #
 # The last line is "N passed, N failed, N skipped"; every test of every suite counts one, and so does each other stage.
@@ -292,7 +292,6 @@ run_mutants() {
 
 run_suite() {
   if check 'build (dev)' build dev; then suite dev; fi
-  run_simulate
   check 'build (release)' build release
   check_format
   check_lint
