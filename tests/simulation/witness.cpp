@@ -139,7 +139,8 @@ void Witness::check_document(const std::string &who, const Json &document, bool 
         !scope.empty() && !action.scope.empty() && scope != action.scope)
       lie("the action has another scope");
   const bool cancels = text_or(document, "operation") == "cancel_action";
-  if (echoes_ && !cancels && !request.empty() && !bool_or(document, "adopted", false) && maker_[action_id] != marker_of(request))
+  if (echoes_ && !cancels && !request.empty() && !bool_or(document, "adopted", false) &&
+      maker_[action_id] != marker_of(request))
     lie("the action was made by somebody else and is not called adopted");
 }
 
