@@ -352,9 +352,9 @@ CORDON_API int32_t cordon_secret_remove(cordon_client *client, const char *name,
  * The names of the secrets and the key slots, never a value: {file, state, vault_id, generation, slots:[{kind,id}],
  * secrets:[{name,purpose,created,not_after}], sources, memory_locked, warnings:[{kind,message}], problem}. state:
  * "absent" (no vault configured), "memory" (secrets live in this process only), "missing" (no file yet), "locked",
- * "unlocked", "rolled_back" (an older copy was put in the file's place), "unusable" (see problem). Warnings: secrets that
- * expire within 30 days or have, weak key sources, memory that could not be locked. *status_json receives the document;
- * free with cordon_string_free. [any-thread] [blocking]
+ * "unlocked", "rolled_back" (an older copy was put in the file's place), "unusable" (see problem). Warnings: secrets
+ * that expire within 30 days or have, weak key sources, memory that could not be locked. *status_json receives the
+ * document; free with cordon_string_free. [any-thread] [blocking]
  */
 CORDON_API int32_t cordon_vault_status(cordon_client *client, char **status_json, cordon_error **error);
 
@@ -366,9 +366,8 @@ CORDON_API int32_t cordon_vault_status(cordon_client *client, char **status_json
  *   "replace_slot"     the same, and the slot "slot" (default: the only one of that kind) goes: a changed passphrase,
  *                      cost or key
  *   "remove_slot"      the slot "slot" goes. Revokes nothing: its holder may know the store key
- *   "rotate"           a new store key. Slots whose key or passphrase is at hand (key sources, cordon_vault_unlock) stay;
- *                      the others must be named in "drop_slots":[id]. A new secret becomes one more slot. The ledger
- *                      follows
+ *   "rotate"           a new store key. Slots whose key or passphrase is at hand (key sources, cordon_vault_unlock)
+ * stay; the others must be named in "drop_slots":[id]. A new secret becomes one more slot. The ledger follows
  *   "accept_restored"  an older copy of the file was put in place on purpose: from now on it counts as the newest
  *   Of the new secret: "kind" ("key" or "passphrase"); of a new passphrase: "passes" (1 to 10, default 3) and
  *   "memory_kib" (65536 to 1048576, default 262144) of Argon2id.

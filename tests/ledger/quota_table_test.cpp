@@ -166,8 +166,9 @@ TEST_F(QuotaTableTest, ASlotWhoseNumberWasClearedAwayByAnotherIsNotClearedAwayAg
   end(old, clock_.now() - std::chrono::hours(1));
   // Another client clears it away and gives its number to a slot of its own.
   RawFile(directory_.state_dir())
-      .run("UPDATE quota_slots SET owner = 'x', ended = NULL, change = change + 1;"
-           " UPDATE quota_keys SET change = change + 1");
+      .run(
+          "UPDATE quota_slots SET owner = 'x', ended = NULL, change = change + 1;"
+          " UPDATE quota_keys SET change = change + 1");
   EXPECT_TRUE(take().granted());
   EXPECT_EQ(rows(), "2");
   EXPECT_FALSE(take().granted()) << "both are under way";
