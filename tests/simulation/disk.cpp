@@ -346,6 +346,9 @@ void Disk::install() {
     return SQLITE_OK;
   };
   vfs.xGetLastError = [](sqlite3_vfs *, int, char *) { return 0; };
+  // One thread, and nobody asks how much memory is in use.
+  sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   if (sqlite3_initialize() != SQLITE_OK || sqlite3_vfs_register(&vfs, 0) != SQLITE_OK)
     throw std::runtime_error("SQLite takes no file system");
 }

@@ -360,6 +360,10 @@ void World::with_process(int number, std::function<void(Process &)> job) {
 void World::start_process(int number) {
   auto &place = processes_[static_cast<std::size_t>(number)];
   if (place) return;
+  if (timeline_.now() < host_up_) {
+    timeline_.at(host_up_ + chance_.between(0s, 20s), [this, number] { start_process(number); });
+    return;
+  }
   place = std::make_shared<Process>(*this, number, seed_ * 1'000'003 + static_cast<std::uint64_t>(++lives_));
   if (!calm_) place->set_crash(std::exchange(crash_plans_[static_cast<std::size_t>(number)], std::nullopt));
   const std::shared_ptr<Process> process = place;
@@ -387,7 +391,10 @@ void World::lose_power() {
   dead.clear();
   disk_.lose_power(chance_);
   if (chance_.chance(0.5)) write_head(head_before_);  // it was not synced
-  host_.reboot(fmt::format("boot-{}", ++boots_), chance_.between(1s, 90s));
+  host_.reboot(fmt::format("boot-{}", ++boots_), 0s);
+  // The slots of the last reads are lost with the power, for only a POST's is synced; by the time a host is up again,
+  // their minute is over.
+  host_up_ = timeline_.now() + chance_.between(60s, 4min);
   // Across a reboot a request's time is known by the host's UTC alone.
   witness_.allow_late(jumped_);
 }

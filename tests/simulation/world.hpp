@@ -94,6 +94,7 @@ class World {
   std::vector<std::shared_ptr<Process>> processes_;
   std::vector<std::optional<CrashPlan>> crash_plans_;  ///< of each process, for its next life
   std::string head_before_;                            ///< the journal's head some time before the loss of power
+  Instant host_up_{0};                                 ///< until then no process can start
   nanoseconds stalled_{0};
   nanoseconds jumped_{0};
   std::uint64_t armed_ = 0;   ///< faults of the service, as often as they were to strike
