@@ -264,7 +264,7 @@ run_bench() {
 run_load() {
   if check 'build (dev)' build dev faults_test; then
     check '1,000 kills of 8 workers' env CORDON_KILLS=1000 build/dev/tests/faults/faults_test --gtest_filter='Kill.*'
-    check 'connections broken at 500 bytes' env CORDON_OFFSETS=500 build/dev/tests/faults/faults_test \
+    check 'connections broken at 100 bytes' env CORDON_OFFSETS=100 build/dev/tests/faults/faults_test \
       --gtest_filter='ByteOffsets.*'
   fi
   check 'build (bench)' build bench || return

@@ -255,7 +255,8 @@ class Proofs:
         self.say("  more memory for each further action in flight", f"{more:.2f} KiB")
 
     def crowd_of(self, stack, count):
-        interval_s = 3
+        interval_s, polls = 1, 6
+        poll_s = interval_s * SLOWER_WITH_A_THOUSAND
         timings = {"pickup_s": {"min": 0, "max": 0}, "duration_s": {"min": 36000, "max": 36000}}
         service = self.service(stack, f"crowd{count}", count, 1, "--quota", "1000000/60s", "--scenario",
                                self.scenario(f"crowd{count}", timings=timings))
@@ -266,13 +267,13 @@ class Proofs:
         while len(service.actions()) < count:
             time.sleep(1)
         service.control("POST", "advance", {"seconds": 600})  # what has changed lately is long ago
-        time.sleep(4 * interval_s)
+        time.sleep(2 * poll_s)
         before = worker.usage()
         calls = service.calls()
-        time.sleep(10 * interval_s)
+        time.sleep(polls * poll_s)
         after = worker.usage()
-        quiet = (after[2] - before[2]) / 10
-        quiet_calls = (service.calls() - calls) / 10
+        quiet = (after[2] - before[2]) / polls
+        quiet_calls = (service.calls() - calls) / polls
         service.control("POST", "advance", {"seconds": 40000})  # all end at once
         ends = worker.ends(count)
         busy = worker.usage()[2] - after[2]
