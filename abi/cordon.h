@@ -190,9 +190,15 @@ CORDON_API int32_t cordon_init(uint32_t host_abi, const char *config_json, cordo
                                cordon_error **error);
 
 /*
- * Takes over a changed configuration; calls under way finish under the old one. On an error the old one stays.
- * config_json as for cordon_init. Errors: INVALID_STATE for a key that cannot change while the client lives.
- * [any-thread] [blocking]
+ * Takes over a changed configuration, and the tenants' files as they are now: adds, changes and removes tenants while
+ * calls run. A call under way for a changed tenant goes on. For a tenant that was removed nothing is sent any more:
+ * blocking calls that have not sent are withdrawn (CORDON_NOT_SENT), those that wait for the end of an action return
+ * CORDON_PENDING; other requests stay in the ledger and go on when a reload brings the tenant back, or expire.
+ * config_json as for cordon_init.
+ *
+ * Errors: INVALID_STATE: all was taken over, but the tenants that the message names can't be used, which harms no
+ * other. With any other error the old configuration stays: INVALID_ARGUMENT (a key, or one that can't change while the
+ * client lives), NOT_SUPPORTED. [any-thread] [blocking]
  */
 CORDON_API int32_t cordon_reload(cordon_client *client, const char *config_json, cordon_error **error);
 

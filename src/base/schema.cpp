@@ -119,8 +119,9 @@ JsonSchema::~JsonSchema() = default;
 JsonSchema::JsonSchema(JsonSchema &&) noexcept = default;
 JsonSchema &JsonSchema::operator=(JsonSchema &&) noexcept = default;
 
-Result<void> JsonSchema::validate(const Json &document, std::string_view what) const {
-  if (const auto pointer = find_nul(document)) return violated(what, *pointer, "a NUL character is not allowed");
+Result<void> JsonSchema::validate(const Json &document, std::string_view what, std::string_view place) const {
+  std::string pointer(place);
+  if (const auto nul = find_nul(document)) return violated(what, pointer + *nul, "a NUL character is not allowed");
   valijson::Validator validator;
   valijson::ValidationResults results;
   if (validator.validate(compiled_->schema, valijson::adapters::NlohmannJsonAdapter(document), &results)) return {};
@@ -132,7 +133,6 @@ Result<void> JsonSchema::validate(const Json &document, std::string_view what) c
     const bool deeper = next.place.size() > worst.place.size();
     if (deeper || (next.place.size() == worst.place.size() && worst.problem.empty())) worst = std::move(next);
   }
-  std::string pointer;
   for (const std::string &token : worst.place) pointer += "/" + json_pointer_token(token);
   return violated(what, pointer, worst.problem.empty() ? "value not allowed by the schema" : worst.problem);
 }

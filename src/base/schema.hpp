@@ -21,8 +21,9 @@ class JsonSchema {
   JsonSchema &operator=(JsonSchema &&) noexcept;
 
   /// Returns the first violation as INVALID_ARGUMENT with the JSON pointer of the place, an unknown or missing key
-  /// included. `what` names the document; the message never quotes a value.
-  Result<void> validate(const Json &document, std::string_view what) const;
+  /// included. `what` names the document; the message never quotes a value. `place`: where the document stands within
+  /// what is named, put before each pointer.
+  Result<void> validate(const Json &document, std::string_view what, std::string_view place = {}) const;
 
  private:
   struct Compiled;

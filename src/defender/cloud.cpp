@@ -34,8 +34,8 @@ Error refuse(const std::string &pointer, const std::string &problem) {
 }
 
 /// "https://host[:port]" without anything behind it; a single trailing slash is dropped.
-Result<std::string> parse_origin(const Json &cloud, const char *key) {
-  const std::string pointer = std::string("/cloud/") + key;
+Result<std::string> parse_origin(const Json &cloud, const char *key, const std::string &place) {
+  const std::string pointer = fmt::format("{}/cloud/{}", place, key);
   std::string url = text_or(cloud, key);
   if (url.ends_with('/')) url.pop_back();
   constexpr std::string_view kScheme = "https://";
@@ -50,13 +50,13 @@ Result<std::string> parse_origin(const Json &cloud, const char *key) {
   return url;
 }
 
-Result<Cloud> parse_custom(const Json &cloud) {
-  auto api = parse_origin(cloud, "api");
+Result<Cloud> parse_custom(const Json &cloud, const std::string &place) {
+  auto api = parse_origin(cloud, "api", place);
   if (!api) return fail(std::move(api.error()));
-  auto login = parse_origin(cloud, "login");
+  auto login = parse_origin(cloud, "login", place);
   if (!login) return fail(std::move(login.error()));
   std::string audience = text_or(cloud, "audience");
-  if (audience.empty()) return fail(refuse("/cloud/audience", "must name the audience of the tokens"));
+  if (audience.empty()) return fail(refuse(place + "/cloud/audience", "must name the audience of the tokens"));
   return Cloud("custom", std::move(*api), std::move(*login), std::move(audience));
 }
 
@@ -69,18 +69,19 @@ std::vector<std::string> cloud_names() {
   return names;
 }
 
-Result<Cloud> parse_cloud(const Json &cloud) {
-  if (cloud.is_object()) return parse_custom(cloud);
+Result<Cloud> parse_cloud(const Json &cloud, const std::string &place) {
+  if (cloud.is_object()) return parse_custom(cloud, place);
   const auto *name = cloud.get_ptr<const std::string *>();
   if (name == nullptr)
-    return fail(refuse("/cloud", "must be a cloud's name or an object with api, login and audience"));
+    return fail(refuse(place + "/cloud", "must be a cloud's name or an object with api, login and audience"));
   for (const KnownCloud &known : kClouds)
     if (*name == known.name) return Cloud(*name, known.api, known.login, known.audience);
   for (const char *geo : kGeos)
     if (*name == std::string("commercial/") + geo)
       return Cloud(*name, fmt::format("https://{}.api.security.microsoft.com", geo), kClouds[0].login,
                    kCommercialAudience);
-  return fail(refuse("/cloud", fmt::format("unknown cloud; known are {}; any other is given as an object with api, "
+  return fail(
+      refuse(place + "/cloud", fmt::format("unknown cloud; known are {}; any other is given as an object with api, "
                                            "login and audience",
                                            fmt::join(cloud_names(), ", "))));
 }

@@ -24,7 +24,8 @@ struct Cloud {
 /// Reads the config's `cloud`: a name ("commercial", "gcc", "gcc-high", "dod"), a name with a geo ("commercial/eu") or
 /// {"api","login","audience"}. URLs must be https and have no path, query, fragment or user. Errors: INVALID_ARGUMENT
 /// with the pointer below `/cloud`, naming what is known; the offending value is not quoted.
-Result<Cloud> parse_cloud(const Json &cloud);
+/// `place`: of the tenant, put before the pointer.
+Result<Cloud> parse_cloud(const Json &cloud, const std::string &place = {});
 
 /// The names a config may use, geos included.
 std::vector<std::string> cloud_names();

@@ -106,7 +106,9 @@ tl::expected<const App *, TokenRefusal> authenticate_client(const Directory &dir
     if (const auto good = check_assertion(*app, tokens, assertion, request); !good) return Refused(good.error());
     return app;
   }
-  if (secret != app->client_secret) return Refused(entra::kBadSecret);
+  const bool known = secret == app->client_secret ||
+                     std::find(app->more_secrets.begin(), app->more_secrets.end(), secret) != app->more_secrets.end();
+  if (!known) return Refused(entra::kBadSecret);
   if (app->secret_expired) return Refused(entra::kExpiredSecret);
   return app;
 }

@@ -1,5 +1,6 @@
 #include "emulator/control_plane.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace cordon::emulator {
@@ -9,6 +10,10 @@ constexpr double kMostSeconds = 10.0 * 365 * 86'400;
 
 Reply refused(int status, const std::string &message) {
   return json_reply(status, {{"error", {{"message", message}}}});
+}
+
+bool is_list_of_texts(const Json &json) {
+  return json.is_array() && std::all_of(json.begin(), json.end(), [](const Json &one) { return one.is_string(); });
 }
 
 }  // namespace
@@ -25,6 +30,7 @@ std::optional<Reply> ControlPlane::handle(const Request &request) {
     service_.faults().clear();
     return json_reply(200, Json::array());
   }
+  if (operation == "POST /emulator/apps") return change_app(request);
   if (operation == "GET /emulator/device-codes")
     return json_reply(200, service_.device_codes().list(service_.real_now()));
   if (operation == "POST /emulator/device-codes") return decide_device_code(request);
@@ -32,9 +38,10 @@ std::optional<Reply> ControlPlane::handle(const Request &request) {
     service_.device_codes().revoke_refresh_tokens();
     return json_reply(200, Json::array());
   }
-  return refused(404,
-                 "the control plane has GET counters, GET actions, POST advance, POST and DELETE faults, GET and POST "
-                 "device-codes and DELETE refresh-tokens");
+  return refused(
+      404,
+      "the control plane has GET counters, GET actions, POST advance, POST and DELETE faults, POST apps, GET "
+      "and POST device-codes and DELETE refresh-tokens");
 }
 
 Reply ControlPlane::advance(const Request &request) {
@@ -56,6 +63,34 @@ Reply ControlPlane::arm_fault(const Request &request) {
   Json armed = Json::array();
   for (const Fault &one : service_.faults().armed()) armed.push_back(one.to_json());
   return json_reply(201, armed);
+}
+
+/// What an administrator does when a credential is rotated.
+Reply ControlPlane::change_app(const Request &request) {
+  constexpr const char *kForm =
+      "the body must be {\"tenant_id\",\"client_id\"} with \"client_secrets\":[texts], the only good ones from now on, "
+      "or \"certificates\":[PEM texts], likewise";
+  const auto body = parse_json(request.body, "body");
+  if (!body || !body->is_object()) return refused(400, kForm);
+  App *app = service_.find_app(text_or(*body, "tenant_id"), text_or(*body, "client_id"));
+  if (app == nullptr) return refused(404, "no application of this client_id in the tenant of this tenant_id");
+  App changed = *app;
+  if (const auto secrets = body->find("client_secrets"); secrets != body->end()) {
+    if (!is_list_of_texts(*secrets) || secrets->empty()) return refused(400, kForm);
+    changed.client_secret = secrets->front();
+    changed.more_secrets.assign(secrets->begin() + 1, secrets->end());
+  }
+  if (const auto certificates = body->find("certificates"); certificates != body->end()) {
+    if (!is_list_of_texts(*certificates)) return refused(400, kForm);
+    changed.certificates.clear();
+    for (const Json &pem : *certificates) {
+      auto certificate = RegisteredCertificate::read(pem.get_ref<const std::string &>());
+      if (!certificate) return refused(400, certificate.error().message);
+      changed.certificates.push_back(std::move(*certificate));
+    }
+  }
+  *app = std::move(changed);
+  return json_reply(200, {{"client_id", app->client_id}});
 }
 
 /// What a person would do on the page.

@@ -21,6 +21,7 @@ class ControlPlane {
  private:
   Reply advance(const Request &request);
   Reply arm_fault(const Request &request);
+  Reply change_app(const Request &request);
   Reply decide_device_code(const Request &request);
 
   Service &service_;

@@ -1,6 +1,7 @@
 #include "emulator/directory.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.hpp"
 
@@ -32,6 +33,10 @@ const App *Directory::find_app(std::string_view tenant_id, std::string_view clie
     return app.tenant_id == tenant_id && equal_ignoring_case(app.client_id, client_id);
   });
   return found == apps.end() ? nullptr : &*found;
+}
+
+App *Directory::find_app(std::string_view tenant_id, std::string_view client_id) {
+  return const_cast<App *>(std::as_const(*this).find_app(tenant_id, client_id));
 }
 
 const App *Directory::find_identity(std::string_view client_id, std::string_view object_id,

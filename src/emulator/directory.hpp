@@ -28,6 +28,7 @@ struct App {
   std::string tenant_id;
   std::string client_id;
   std::string client_secret;
+  std::vector<std::string> more_secrets{};  ///< good as well, while one takes the other's place
   bool secret_expired = false;
   bool disabled = false;
   std::vector<std::string> roles{};
@@ -58,6 +59,7 @@ class Directory {
   /// By id or domain, in any letter case.
   const TenantRecord *find_tenant(std::string_view id_or_domain) const;
   const App *find_app(std::string_view tenant_id, std::string_view client_id) const;
+  App *find_app(std::string_view tenant_id, std::string_view client_id);
   /// The managed identity that is named by its client, object or resource id; by nothing: the machine's own.
   const App *find_identity(std::string_view client_id, std::string_view object_id, std::string_view resource_id) const;
   bool is_api_audience(std::string_view audience) const;

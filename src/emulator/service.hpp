@@ -57,6 +57,10 @@ class Service {
   /// Every machine action in order of creation, visible or not, with its tenantId.
   Json actions();
   const Directory &directory() const { return scenario_.directory; }
+  /// nullptr: there is none.
+  App *find_app(std::string_view tenant_id, std::string_view client_id) {
+    return scenario_.directory.find_app(tenant_id, client_id);
+  }
   const QuotaTable &quota() const { return scenario_.quota; }
   /// The made-up fleet of a tenant of the directory.
   const MadeFleet &fleet(const std::string &tenant_id) const { return tenants_.at(tenant_id)->made; }

@@ -88,7 +88,8 @@ Source client_secret(const Reader &reader, Applicant applicant, const Credential
   const std::string name = reader.text("secret_name");
   if (name.empty()) return reader.refuse("secret_name", "must name the client secret in the vault");
   return std::make_unique<ClientSecretSource>(
-      TokenEndpoint(std::move(applicant), reader.token_version(), seams.transport), name, seams.read_secret);
+      TokenEndpoint(std::move(applicant), reader.token_version(), seams.transport), name, seams.read_secret,
+      seams.random);
 }
 
 Source client_certificate(const Reader &reader, Applicant applicant, const CredentialSeams &seams) {

@@ -17,11 +17,9 @@ tl::unexpected<Error> refuse(Status status, const std::string &place, const std:
   return fail(Error(status, fmt::format("the file named at {} {}", place, problem)).at(place));
 }
 
-}  // namespace
-
-Result<Secret> read_secret_file(const std::string &path, std::size_t limit, FileGuard guard, const std::string &place) {
+Result<vault::Descriptor> open_checked(const std::string &path, FileGuard guard, const std::string &place) {
   const int no_link = guard == FileGuard::NoLink ? O_NOFOLLOW : 0;
-  const vault::Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | no_link));
+  vault::Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | no_link));
   if (!file)
     return refuse(Status::InvalidState, place,
                   fmt::format("can't be read: {}; check the path and the rights of the user of this process",
@@ -33,8 +31,20 @@ Result<Secret> read_secret_file(const std::string &path, std::size_t limit, File
     return refuse(Status::VaultPermissions, place,
                   fmt::format("has mode {:04o} and holds a private key; run: chmod 0400 on it (a mounted one: 0440)",
                               found.st_mode & 07777));
+  return file;
+}
+
+}  // namespace
+
+Result<void> check_secret_file(const std::string &path, FileGuard guard, const std::string &place) {
+  return open_checked(path, guard, place).map([](const vault::Descriptor &) {});
+}
+
+Result<Secret> read_secret_file(const std::string &path, std::size_t limit, FileGuard guard, const std::string &place) {
+  const auto file = open_checked(path, guard, place);
+  if (!file) return fail(file.error());
   Secret bytes = Secret::zeros(limit + 1);
-  const auto size = vault::read_up_to(file, bytes.data(), bytes.size());
+  const auto size = vault::read_up_to(*file, bytes.data(), bytes.size());
   if (!size) return refuse(Status::InvalidState, place, fmt::format("can't be read: {}", std::strerror(errno)));
   if (*size == 0) return refuse(Status::InvalidState, place, "is empty");
   if (*size > limit) return refuse(Status::InvalidState, place, fmt::format("is longer than {} bytes", limit));

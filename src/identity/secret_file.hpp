@@ -18,4 +18,7 @@ enum class FileGuard {
 /// quoted. Errors: INVALID_STATE (absent, unreadable, empty, longer than `limit`), VAULT_PERMISSIONS (open to others).
 Result<Secret> read_secret_file(const std::string &path, std::size_t limit, FileGuard guard, const std::string &place);
 
+/// Whether it could be read now, as far as that shows without reading it. Errors likewise.
+Result<void> check_secret_file(const std::string &path, FileGuard guard, const std::string &place);
+
 }  // namespace cordon::identity

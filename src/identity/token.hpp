@@ -34,11 +34,19 @@ class TokenSource {
   /// One attempt. Errors: UNAUTHENTICATED, PERMISSION_DENIED, RATE_LIMITED, SERVICE, NETWORK, TLS, INVALID_RESPONSE,
   /// those of the vault, or the scope's. `retryable` tells a passing trouble from a lasting one.
   virtual loop::Task<Result<SharedToken>> fetch(loop::Scope &scope) = 0;
+  /// When a credential is rotated: the same with the one that has earned the last token, which is not the present one
+  /// (has_former()).
+  virtual loop::Task<Result<SharedToken>> fetch_with_former(loop::Scope &) {
+    co_return fail(Status::Internal, "there is no former credential");
+  }
+  virtual bool has_former() const { return false; }
   /// Changes when tenant, application, authority or the credential itself changes, and tells nothing about the
   /// credential. Empty when that can't be known now.
   virtual std::string fingerprint() const = 0;
   /// Whom it asks, for messages: "https://login.microsoftonline.com"; empty: nobody.
   virtual std::string authority() const { return {}; }
+  /// Why no token can be had, as far as the disk shows it now; for people, before one is asked for. [any-thread]
+  virtual std::optional<Error> problem() const { return std::nullopt; }
   /// When the credential itself ends, as far as it tells; may read it from the disk.
   virtual std::optional<UtcTicks> not_after() const { return std::nullopt; }
 };

@@ -22,6 +22,11 @@ nanoseconds back_off(const Error &error, int attempt) {
   return std::min<nanoseconds>(first * (1 << std::min(attempt, 6)), kLongestBackOff);
 }
 
+/// The credential is wrong, as the service or a look at it says; another one may be right.
+bool is_refusal(const Error &error) {
+  return !error.retryable && (error.status == Status::Unauthenticated || error.status == Status::InvalidState);
+}
+
 /// One run of the source, with its repetitions, shared by all who wait for it.
 struct Flight {
   explicit Flight(loop::Scheduler &scheduler) : changed(scheduler) {}
@@ -105,11 +110,20 @@ struct TokenCache::State : std::enable_shared_from_this<State> {
   BootTime not_before;           ///< no attempt before this time
   int attempts = 0;              ///< passing failures in a row
   SharedToken rejected;          ///< the store may still hold it
+  std::optional<Error> successor_problem;
 };
 
 /// One attempt of this process, whoever else asks. Remembers how it failed.
 loop::Task<Result<SharedToken>> TokenCache::State::attempt_alone() {
   Result<SharedToken> got = co_await source->fetch(scope);
+  if (got) successor_problem.reset();
+  if (!got && is_refusal(got.error()) && source->has_former()) {
+    Result<SharedToken> by_former = co_await source->fetch_with_former(scope);
+    if (by_former) {
+      successor_problem = std::move(got.error());
+      co_return by_former;
+    }
+  }
   if (!got && !scope.reason()) remember(got.error());
   co_return got;
 }
@@ -129,6 +143,14 @@ loop::Task<Result<SharedToken>> TokenCache::State::attempt() {
       co_return got;
     }
     if (good) co_return kept;
+    if (claim.state == Claim::State::Refused && is_refusal(claim.error) && source->has_former()) {
+      Result<SharedToken> by_former = co_await source->fetch_with_former(scope);
+      if (by_former) {
+        successor_problem = std::move(claim.error);
+        co_await store->finish(fingerprint, by_former, BootTime());  // for those who have no other
+        co_return by_former;
+      }
+    }
     if (claim.state == Claim::State::Refused) {
       remember_others(claim, fingerprint);
       co_return fail(std::move(claim.error));
@@ -195,8 +217,8 @@ loop::Task<Result<SharedToken>> TokenCache::get(loop::Scope &scope) {
   const std::shared_ptr<State> state = state_;
   if (scope.reason()) co_return fail(state->ended(scope));
   if (SharedToken token = state->usable()) {
-    const BootTime now = state->scheduler.now();
-    if (now >= token->refresh_at && now >= state->not_before && !state->flight) state->take_off();
+    const bool due = state->scheduler.now() >= token->refresh_at && !state->flight;
+    if (due && !state->must_wait() && !state->is_failure_remembered()) state->take_off();
     co_return token;
   }
   if (state->is_failure_remembered()) co_return fail(*state->failure);
@@ -218,12 +240,30 @@ void TokenCache::accept(SharedToken token) {
   state_->flight->changed.notify_all();
 }
 
+void TokenCache::inherit(const Token &token) {
+  auto due = std::make_shared<Token>();
+  due->value = token.value.clone();
+  due->expires_at = token.expires_at;
+  due->usable_until = token.usable_until;
+  due->refresh_at = state_->scheduler.now();
+  due->roles = token.roles;
+  state_->cached = std::move(due);
+}
+
+void TokenCache::stop() {
+  state_->scope.cancel(Status::ShuttingDown);
+}
+
 SharedToken TokenCache::fresh() const {
   return state_->usable();
 }
 
 std::optional<Error> TokenCache::last_error() const {
   return state_->failure;
+}
+
+std::optional<Error> TokenCache::successor_problem() const {
+  return state_->successor_problem;
 }
 
 TokenSource &TokenCache::source() const {

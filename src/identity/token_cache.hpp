@@ -28,10 +28,18 @@ class TokenCache {
   void reject(const SharedToken &token);
   /// A token that was earned elsewhere, by a person's sign-in: forgets what failed before.
   void accept(SharedToken token);
+  /// A token of the credential that this one replaces at the same application: it serves until this one has earned its
+  /// own, which is tried at the next get().
+  void inherit(const Token &token);
+  /// For good: nobody is asked for a token any more.
+  void stop();
   /// The cached token if it may be used now; does not wait and fetches nothing.
   SharedToken fresh() const;
   /// Why there was no token the last time one was asked for; nullopt after a success. For `health`.
   std::optional<Error> last_error() const;
+  /// Why a rotated credential is not used, while the one before it still earns the tokens; nullopt: it is used, or
+  /// there is none. For `health`.
+  std::optional<Error> successor_problem() const;
   TokenSource &source() const;
 
  private:

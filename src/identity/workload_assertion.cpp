@@ -40,6 +40,11 @@ loop::Task<Result<Secret>> FileAssertion::make(std::string, UtcTicks, loop::Scop
   co_return checked(std::move(*text), "the file", place_);
 }
 
+std::optional<Error> FileAssertion::problem() const {
+  auto checked = check_secret_file(path_, FileGuard::None, place_);
+  return checked ? std::nullopt : std::optional(std::move(checked.error()));
+}
+
 std::string FileAssertion::fingerprint(const TokenEndpoint &endpoint) const {
   return endpoint.fingerprint({"workload_identity", "file", path_});
 }

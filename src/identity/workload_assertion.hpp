@@ -18,6 +18,7 @@ class FileAssertion final : public AssertionMaker {
   FileAssertion(std::string path, std::string place) : path_(std::move(path)), place_(std::move(place)) {}
   loop::Task<Result<Secret>> make(std::string audience, UtcTicks now, loop::Scope &scope) override;
   std::string fingerprint(const TokenEndpoint &endpoint) const override;
+  std::optional<Error> problem() const override;
 
  private:
   std::string path_, place_;

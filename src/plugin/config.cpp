@@ -12,6 +12,7 @@
 #include "base/version.hpp"
 #include "defender/operation.hpp"
 #include "embedded/config_schema.hpp"
+#include "plugin/config_tenants.hpp"
 
 namespace cordon::plugin {
 namespace {
@@ -33,16 +34,15 @@ Result<std::string> read_file() {
 /// Members whose promise this version could not keep. They are refused, for a guard rail that is read and not applied
 /// would be worse than none.
 Result<void> refuse_unsupported(const Json &config) {
-  constexpr std::array<const char *, 10> kUnsupported = {"/tenants_dir",
-                                                         "/policy_file",
-                                                         "/policy",
-                                                         "/tenant_defaults/policy",
-                                                         "/http/ca_dir",
-                                                         "/http/no_proxy",
-                                                         "/http/proxy_secret_name",
-                                                         "/http/client_certificate_file",
-                                                         "/http/client_key_file",
-                                                         "/http/client_key_password_secret_name"};
+  constexpr std::array<const char *, 9> kUnsupported = {"/policy_file",
+                                                        "/policy",
+                                                        "/tenant_defaults/policy",
+                                                        "/http/ca_dir",
+                                                        "/http/no_proxy",
+                                                        "/http/proxy_secret_name",
+                                                        "/http/client_certificate_file",
+                                                        "/http/client_key_file",
+                                                        "/http/client_key_password_secret_name"};
   for (const char *pointer : kUnsupported) {
     const Json::json_pointer place(pointer);
     if (!config.contains(place)) continue;
@@ -52,102 +52,6 @@ Result<void> refuse_unsupported(const Json &config) {
                       fmt::format("config at {}: this version can't honour it; remove the member", pointer))
                     .at(pointer));
   }
-  return {};
-}
-
-Result<ledger::QuotaWindows> windows_at(const Json &quota, const std::string &pointer) {
-  auto windows = ledger::parse_quota(quota.get<std::string>());
-  if (!windows) return fail(std::move(windows.error()).at(pointer));
-  return windows;
-}
-
-/// Lays the config's `quota` (one text for all classes, or a text by class) over what is known already.
-Result<void> apply_quota(const Json &quota, const std::string &pointer, Quotas &quotas) {
-  if (quota.is_string()) {
-    auto windows = windows_at(quota, pointer);
-    if (!windows) return fail(std::move(windows.error()));
-    for (auto &[name, known] : quotas) known = *windows;
-  } else if (quota.is_object()) {
-    for (const auto &[name, text] : quota.items()) {
-      const std::string place = pointer + "/" + json_pointer_token(name);
-      const auto known = quotas.find(name);
-      if (known == quotas.end())
-        return fail(Error(Status::InvalidArgument, fmt::format("config at {}: no such quota class", place)).at(place));
-      auto windows = windows_at(text, place);
-      if (!windows) return fail(std::move(windows.error()));
-      known->second = std::move(*windows);
-    }
-  }
-  return {};
-}
-
-Quotas default_quotas() {
-  Quotas quotas;
-  for (const defender::QuotaClass &known : defender::Catalogue::instance().quota_classes()) {
-    ledger::QuotaWindows &windows = quotas[known.name];
-    for (const auto &window : known.windows) windows.emplace_back(window.calls, std::chrono::seconds(window.seconds));
-  }
-  return quotas;
-}
-
-Result<void> fill_tenant(TenantConfig &tenant, const Quotas &common) {
-  const Json &source = tenant.source;
-  const auto missing = [&](const char *member) {
-    return fail(Error(Status::InvalidArgument, fmt::format("config at {}: {} is missing", tenant.pointer, member))
-                    .at(tenant.pointer + "/" + member));
-  };
-  if (const auto policy = source.find("policy"); policy != source.end() && !policy->empty())
-    return fail(Error(Status::NotSupported, "guard rails per tenant are not offered by this version; remove the member")
-                    .at(tenant.pointer + "/policy"));
-  tenant.tenant_id = to_lower(text_or(source, "tenant_id"));
-  if (tenant.tenant_id.empty()) return missing("tenant_id");
-  const bool domain = tenant.tenant_id.find('.') != std::string::npos;
-  if (!is_uuid(tenant.tenant_id) && (!domain || percent_encode(tenant.tenant_id) != tenant.tenant_id))
-    return fail(
-        Error(Status::InvalidArgument,
-              fmt::format("config at {}/tenant_id: must be the tenant's GUID or a verified domain", tenant.pointer))
-            .at(tenant.pointer + "/tenant_id"));
-  tenant.client_id = to_lower(text_or(source, "client_id"));
-  const Json credential = source.value("credential", Json(nullptr));
-  const bool own_identity = credential.is_object() && text_or(credential, "kind") == "managed_identity";
-  if (tenant.client_id.empty() && !own_identity) return missing("client_id");
-  if (!tenant.client_id.empty() && !is_uuid(tenant.client_id))
-    return fail(Error(Status::InvalidArgument,
-                      fmt::format("config at {}/client_id: must be the application's GUID", tenant.pointer))
-                    .at(tenant.pointer + "/client_id"));
-  auto cloud = defender::parse_cloud(source.value("cloud", Json("commercial")));
-  if (!cloud) {
-    cloud.error().pointer = tenant.pointer + cloud.error().pointer;
-    return fail(std::move(cloud.error()));
-  }
-  tenant.cloud = std::move(*cloud);
-  if (!source.contains("credential")) return missing("credential");
-  tenant.credential = credential;
-  tenant.quota = common;
-  if (const auto quota = source.find("quota"); quota != source.end())
-    return apply_quota(*quota, tenant.pointer + "/quota", tenant.quota);
-  return {};
-}
-
-Result<void> fill_tenants(Config &config) {
-  Quotas common = default_quotas();
-  if (const auto quota = config.source.find("quota"); quota != config.source.end())
-    if (auto applied = apply_quota(*quota, "/quota", common); !applied) return applied;
-  const Json defaults = config.source.value("tenant_defaults", Json::object());
-  const Json tenants = config.source.value("tenants", Json::object());
-  for (const auto &[name, own] : tenants.items()) {
-    TenantConfig &tenant = config.tenants[name];
-    tenant.pointer = "/tenants/" + json_pointer_token(name);
-    tenant.source = defaults;
-    tenant.source.update(own);
-    if (auto filled = fill_tenant(tenant, common); !filled) tenant.broken = std::move(filled.error());
-  }
-  config.default_tenant = text_or(config.source, "default_tenant");
-  if (config.default_tenant.empty() && config.tenants.size() == 1)
-    config.default_tenant = config.tenants.begin()->first;
-  if (!config.default_tenant.empty() && !config.tenants.contains(config.default_tenant))
-    return fail(Error(Status::InvalidArgument, "config at /default_tenant: no tenant of this name under /tenants")
-                    .at("/default_tenant"));
   return {};
 }
 
@@ -176,6 +80,7 @@ Result<Config> Config::read(std::string_view text) {
   static const JsonSchema schema(embedded::config_schema);
   auto source = parse_json(text, "config");
   if (!source) return fail(std::move(source.error()));
+  const Json tenants = take_tenants(*source);
   if (auto valid = schema.validate(*source, "config"); !valid) return fail(std::move(valid.error()));
   if (auto supported = refuse_unsupported(*source); !supported) return fail(std::move(supported.error()));
 
@@ -201,7 +106,7 @@ Result<Config> Config::read(std::string_view text) {
   config.log = log_settings(json.value("log", Json::object()));
   config.retention = std::chrono::hours(24 * int_or(json, "retention_days", 90));
   config.recover = bool_or(json, "recover", true);
-  if (auto filled = fill_tenants(config); !filled) return fail(std::move(filled.error()));
+  if (auto filled = read_tenants(config, tenants); !filled) return fail(std::move(filled.error()));
   return config;
 }
 
@@ -215,7 +120,11 @@ Result<std::string> Config::resolve(const std::string &named) const {
                     .at("/options/tenant"));
   const auto tenant = tenants.find(name);
   if (tenant == tenants.end())
-    return fail(Error(Status::InvalidArgument, "no tenant of this name is configured").at("/options/tenant"));
+    return fail(Error(Status::InvalidArgument, named.empty()
+                                                   ? "the default tenant is not configured; name another one in "
+                                                     "options.tenant, or add it and reload"
+                                                   : "no tenant of this name is configured; add it and reload")
+                    .at("/options/tenant"));
   if (tenant->second.broken) return fail(*tenant->second.broken);
   return name;
 }

@@ -17,11 +17,12 @@ namespace cordon::plugin {
 /// Windows by quota class.
 using Quotas = std::map<std::string, ledger::QuotaWindows>;
 
-/// One entry of `tenants`, defaults applied. A broken one disables itself alone.
+/// One entry of `tenants`, or one file of `tenants_dir`, defaults applied. A broken one disables itself alone.
 struct TenantConfig {
   TenantConfig() = default;
   Json source;                  ///< as configured, defaults merged in: equal means unchanged
-  std::string pointer;          ///< its place in the config
+  std::string file;             ///< of tenants_dir; empty: it stands in the config itself
+  std::string pointer;          ///< its place: "/tenants/contoso" in the config, or "<file>#"
   std::optional<Error> broken;  ///< why it can't be used; the rest may then be unset
   std::string tenant_id;
   std::string client_id;
@@ -40,7 +41,7 @@ struct Config {
   /// The tenant a call means: the named one, else the default. INVALID_ARGUMENT, or why the tenant is broken.
   Result<std::string> resolve(const std::string &named) const;
 
-  Json source;
+  Json source;  ///< without the tenants
   std::string state_dir;
   vault::Settings vault;
   std::map<std::string, TenantConfig> tenants;

@@ -1,17 +1,10 @@
 #include "plugin/runtime.hpp"
 
-#include <fmt/format.h>
-
 #include "embedded/plugin_manifest.hpp"
-#include "identity/credential.hpp"
 #include "plugin/runtime_call.hpp"
 
 namespace cordon::plugin {
 namespace {
-
-/// Members whose change needs a new client: what is open under them can't be moved.
-constexpr const char *kFixedMembers[] = {"state_dir", "vault", "http",    "quota_scope",   "track",
-                                         "reconcile", "log",   "recover", "retention_days"};
 
 /// Who can't hear the other clients has to look often.
 response::Timing timing_with(response::Timing timing, const ledger::Bell &bell) {
@@ -77,55 +70,14 @@ Runtime::Runtime(Config config, std::unique_ptr<Log> log, std::unique_ptr<System
     bell_.hush();
     if (recovered_) responder_.look_at_others();
   });
-  build_tenants();
+  use_config(std::move(config_));
+  log_broken_tenants();
 }
 
 Runtime::~Runtime() {
   (void)shutdown(0);
   stop_threads();
   loop_.scheduler().drop_tasks();
-}
-
-void Runtime::build_tenants() {
-  std::map<std::string, std::shared_ptr<response::Tenant>> built;
-  // Without a vault a key in a file beside it is all that would protect the tokens: they stay in memory.
-  LedgerTokenStore *const store = config_.vault.absent ? nullptr : &token_store_;
-  const identity::CredentialSeams seams(
-      transport_, [this](const std::string &secret) { return vault_->get(secret); }, *random_, store);
-  for (auto &[name, tenant_config] : config_.tenants) {
-    if (tenant_config.broken) continue;
-    auto tenant = std::make_shared<response::Tenant>();
-    tenant->name = name;
-    tenant->tenant_id = tenant_config.tenant_id;
-    tenant->client_id = tenant_config.client_id;
-    tenant->cloud = tenant_config.cloud;
-    tenant->quota = tenant_config.quota;
-    tenant->one_quota = config_.one_quota;
-    identity::Applicant applicant(name, tenant->tenant_id, tenant->client_id, tenant->cloud.login,
-                                  tenant->cloud.audience);
-    auto source = identity::make_token_source(tenant_config.credential, tenant_config.pointer + "/credential",
-                                              std::move(applicant), seams);
-    if (!source) {
-      tenant_config.broken = std::move(source.error());
-      continue;
-    }
-    tenant->tokens = std::make_shared<identity::TokenCache>(loop_.scheduler(), std::move(*source), store);
-    built.emplace(name, std::move(tenant));
-  }
-  tenants_ = std::move(built);
-}
-
-std::shared_ptr<response::Tenant> Runtime::tenant_named(const std::string &name) const {
-  const std::lock_guard lock(mutex_);
-  const auto it = tenants_.find(name);
-  return it == tenants_.end() ? nullptr : it->second;
-}
-
-Result<std::shared_ptr<response::Tenant>> Runtime::tenant_of(const std::string &named) const {
-  const std::lock_guard lock(mutex_);
-  Result<std::string> name = config_.resolve(named);
-  if (!name) return fail(std::move(name.error()));
-  return tenants_.at(*name);
 }
 
 void Runtime::start_locked() {
@@ -142,40 +94,6 @@ loop::Task<void> Runtime::recover() {
   if (!recovered)
     log_->write(LogLevel::Error, "unfinished requests could not be taken over",
                 {{"reason", std::string_view(recovered.error().message)}});
-}
-
-Result<void> Runtime::reload(std::string_view config_json) {
-  Result<Config> read = Config::read(config_json);
-  if (!read) return fail(std::move(read.error()));
-  {
-    const std::lock_guard lock(mutex_);
-    for (const char *member : kFixedMembers)
-      if (read->source.value(member, Json()) != config_.source.value(member, Json()))
-        return fail(Error(Status::InvalidArgument,
-                          fmt::format("config at /{}: can't change while the client is open; open a new one", member))
-                        .at(fmt::format("/{}", member)));
-  }
-  auto next = std::make_shared<Config>(std::move(*read));
-  const auto apply = [this, next](loop::Scope &) -> loop::Task<Result<bool>> {
-    std::map<std::string, std::shared_ptr<response::Tenant>> former;  // released after the lock
-    {
-      const std::lock_guard lock(mutex_);
-      former = tenants_;
-      const Config before = std::move(config_);
-      config_ = std::move(*next);
-      build_tenants();
-      for (auto &[name, tenant] : tenants_) {  // an unchanged tenant keeps its token
-        const auto old = before.tenants.find(name);
-        if (old != before.tenants.end() && old->second.source == config_.tenants[name].source &&
-            old->second.quota == config_.tenants[name].quota && former.contains(name))
-          tenant = former[name];
-      }
-    }
-    responder_.tenants_changed();
-    co_return true;
-  };
-  Result<bool> applied = run<bool>("", -1, apply);
-  return applied ? Result<void>() : Result<void>(fail(std::move(applied.error())));
 }
 
 Result<void> Runtime::shutdown(std::int32_t timeout_ms) {

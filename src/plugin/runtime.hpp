@@ -128,7 +128,12 @@ class Runtime final : public Client {
   loop::Task<void> drain(BootTime deadline, std::binary_semaphore &done);
   Result<std::shared_ptr<response::Tenant>> tenant_of(const std::string &named) const;
   std::shared_ptr<response::Tenant> tenant_named(const std::string &name) const;
-  void build_tenants();
+  using Tenants = std::map<std::string, std::shared_ptr<response::Tenant>>;
+  Tenants use_config(Config next);
+  Result<std::shared_ptr<response::Tenant>> make_tenant(const std::string &name, const TenantConfig &config);
+  loop::Task<Result<bool>> take_over_config(Config next);
+  std::map<std::string, Error> unusable_tenants() const;
+  void log_broken_tenants();
   Result<void> use_vault_key();
   tl::unexpected<Error> explained(Error error) const;
   Result<void> follow_store_key();
@@ -153,7 +158,7 @@ class Runtime final : public Client {
   std::atomic<std::uint64_t> vault_generation_ = 0;  ///< that the ledger is known to remember
   mutable std::mutex mutex_;                         ///< guards the members up to the next comment
   Config config_;
-  std::map<std::string, std::shared_ptr<response::Tenant>> tenants_;
+  Tenants tenants_;
   bool started_ = false;
   bool accepting_ = true;
 

@@ -171,12 +171,14 @@ loop::Task<Result<Outcome>> Runtime::health() {
     const std::lock_guard lock(mutex_);
     for (const auto &[name, config] : config_.tenants) {
       const auto tenant = tenants_.find(name);
-      const std::optional<Error> token_error =
-          tenant == tenants_.end() ? std::nullopt : tenant->second->tokens->last_error();
+      std::optional<Error> problem = config.broken;
+      if (!problem && tenant != tenants_.end()) problem = tenant->second->tokens->last_error();
+      if (!problem && tenant != tenants_.end()) problem = tenant->second->tokens->source().problem();
       tenants[name] = {
-          {"ok", !config.broken && !token_error},
-          {"cloud", config.cloud.name},
-          {"problem", error_or_null(config.broken ? config.broken : token_error)},
+          {"ok", !problem},
+          {"file", text_or_null(config.file)},
+          {"cloud", text_or_null(config.cloud.name)},
+          {"problem", error_or_null(problem)},
           {"credential", credential_state(config.credential, tenant == tenants_.end() ? nullptr : tenant->second.get(),
                                           vault_status)},
           {"in_flight", 0},

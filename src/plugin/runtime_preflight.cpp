@@ -64,6 +64,12 @@ void check_proxy(PreflightReport &report, const Json &http) {
     report.ok("proxy", proxy->get_ref<const std::string &>().empty() ? "none" : "as configured");
 }
 
+/// What is told of a rotated credential that has earned no token.
+std::string former_in_use(const Error &problem) {
+  return fmt::format("the present credential earns no token, so that the one before it is still used: {}",
+                     problem.message);
+}
+
 /// A GET without a token: whether an answer comes is all that counts.
 loop::Task<http::Exchange> reach(http::Transport &transport, std::string url, loop::Scope &scope) {
   http::Request request(http::Method::Get, std::move(url));
@@ -151,6 +157,8 @@ class Runtime::TenantPreflight {
       co_return;
     }
     report_.ok("token", fmt::format("good until {}", (*token)->expires_at.str()));
+    if (const auto problem = tenant_->tokens->successor_problem())
+      report_.warn("credential", former_in_use(*problem), "put the right one in its place before the former one ends");
     const identity::TokenClaims claims = identity::read_claims((*token)->value);
     judge_claims(report_, config_, claims);
     judge_permissions(report_, wanted_, claims);
@@ -259,9 +267,12 @@ Json Runtime::credential_state(const Json &credential, const response::Tenant *t
         end = end.is_set() ? std::min(end, *known) : *known;
   if (tenant != nullptr)
     if (const auto known = tenant->tokens->source().not_after()) end = end.is_set() ? std::min(end, *known) : *known;
+  std::string warning = expiry_warning("the credential", end, clock_->utc());
+  if (tenant != nullptr)
+    if (const auto problem = tenant->tokens->successor_problem()) warning = former_in_use(*problem);
   return {{"kind", text_or_null(text_or(credential, "kind"))},
           {"not_after", end.is_set() ? Json(end.str()) : Json(nullptr)},
-          {"warning", text_or_null(expiry_warning("the credential", end, clock_->utc()))}};
+          {"warning", text_or_null(warning)}};
 }
 
 }  // namespace cordon::plugin

@@ -61,8 +61,9 @@ loop::Task<Result<Json>> Reader::get(Tenant &tenant, const defender::Operation *
   Backoff backoff(milliseconds(500), milliseconds(8'000));
   bool token_replaced = false;
   for (int attempt = 1;; ++attempt) {
+    if (tenant.retired()) co_return fail(tenant_left(tenant));
     Result<identity::SharedToken> token = co_await tenant.tokens->get(scope);
-    if (!token) co_return fail(std::move(token.error()));
+    if (!token) co_return fail(tenant.retired() ? tenant_left(tenant) : std::move(token.error()));
     Result<std::int64_t> slot = co_await take_slot(tenant, quota_class, lane, scope);
     if (!slot) co_return fail(std::move(slot.error()));
     if (tenant.tokens->fresh() != *token) {  // refused or at its end, while this one waited in the line

@@ -104,7 +104,8 @@ loop::Task<Result<Outcome>> Responder::wait_for(Begun begun, bool until_finished
   while (true) {
     const State state = live.row.state;
     const bool held = is_held(state);
-    if (ledger::is_ended(state) || live.given_up || (held && !until_finished)) break;
+    if (ledger::is_ended(state) || live.given_up) break;
+    if (held && (!until_finished || live.tenant->retired())) break;  // of a tenant that is gone no end will be seen
     Result<void> waited = co_await live.changed.wait(call);
     if (waited) continue;
     if (is_held(live.row.state)) break;  // the truth is `pending`, however the wait ended
@@ -214,12 +215,12 @@ loop::Task<Result<void>> Responder::cancel_forward(LivePtr undo, RequestRow forw
     if (!waited) co_return fail(undo->sending.error("waiting for the cancelling of the action that this one reverses"));
   }
   if (cancel->row.state != State::Rejected) co_return Result<void>();
+  const std::shared_ptr<Tenant> tenant = undo->tenant;  // a reload may put another in its place
   std::string id = forward.action_id.str();
-  Result<defender::MachineAction> action =
-      co_await reader_.action(*undo->tenant, std::move(id), Lane::Undo, undo->sending);
+  Result<defender::MachineAction> action = co_await reader_.action(*tenant, std::move(id), Lane::Undo, undo->sending);
   if (!action) co_return Result<void>();
   std::vector<defender::MachineAction> seen{std::move(*action)};
-  co_return co_await book_.write_observations(*undo->tenant, std::move(seen));
+  co_return co_await book_.write_observations(*tenant, std::move(seen));
 }
 
 LivePtr Responder::enter(const RequestRow &row) {
@@ -257,12 +258,47 @@ loop::Task<Result<void>> Responder::recover() {
   co_return Result<void>();
 }
 
-void Responder::tenants_changed() {
+void Responder::tenants_changed(std::set<std::string> added) {
   book_.for_each([this](Live &live) {
     if (live.tenant == nullptr) return;
     if (std::shared_ptr<Tenant> tenant = tenant_named_(live.tenant->name)) live.tenant = std::move(tenant);
+    if (live.tenant->retired() && is_ours(live.row) && is_blocking(live.row) && may_be_taken_back(live))
+      live.sending.cancel(Status::NotSent);
+    live.changed.notify_all();
+    if (live.tenant->retired()) live.wanted.notify_all();
   });
   sharing_.look();  // a tenant that is known now may have requests that nobody has taken over
+  if (!added.empty()) seams_.scheduler.spawn(take_up(std::move(added)));
+}
+
+/// Goes on with what this client left lying when these tenants were removed, and follows what is in flight for them.
+loop::Task<void> Responder::take_up(std::set<std::string> tenants) {
+  const std::string client = seams_.ledger.owner();
+  std::vector<std::string> in_flight;
+  std::vector<RequestRow> left;
+  const auto read = [&](Tx &tx) -> Result<void> {
+    Result<std::vector<std::string>> followed = tx.tenants_in_flight();
+    if (!followed) return fail(std::move(followed.error()));
+    in_flight = std::move(*followed);
+    ledger::RequestQuery query;
+    query.live = true;
+    query.owner = client;
+    query.states = {State::Queued, State::Sending, State::Unknown};
+    query.limit = 100'000;
+    return tx.requests(query).map([&](std::vector<RequestRow> rows) { left = std::move(rows); });
+  };
+  Result<void> done = co_await seams_.ledger.run(Durability::Read, read);
+  if (!done) {
+    seams_.log.write(LogLevel::Warning, "what is left of tenants that came back could not be read",
+                     {{"reason", std::string_view(done.error().message)}});
+    co_return;
+  }
+  if (stopping_) co_return;
+  for (const std::string &tenant : in_flight)
+    if (tenants.contains(tenant)) tracker_.follow(tenant);
+  for (const RequestRow &row : left)
+    if (tenants.contains(row.tenant))
+      if (const LivePtr live = enter(row); live != nullptr && live->attending == 0) attend(live);
 }
 
 void Responder::stop_sending() {

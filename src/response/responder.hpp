@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "response/import.hpp"
@@ -51,8 +52,11 @@ class Responder {
   /// Called with the newest record's sequence when another client has appended.
   void set_on_append(std::function<void(std::int64_t)> callback) { sharing_.set_on_append(std::move(callback)); }
 
-  /// A reload has replaced tenants: what is under way goes on with the new ones.
-  void tenants_changed();
+  /// A reload has replaced tenants: what is under way goes on with the new ones. For those that were removed (retired)
+  /// nothing is sent any more: a blocking call that has not sent is withdrawn, what else is queued waits for its tenant
+  /// until its time has passed, and what the service holds stays as it was seen last. `added`: those that there were
+  /// not before; what was left of them is taken up.
+  void tenants_changed(std::set<std::string> added);
 
   /// Cancels what has not been sent and refuses new requests.
   void stop_sending();
@@ -81,6 +85,7 @@ class Responder {
   loop::Task<Result<Outcome>> poll_foreign(std::string id, std::shared_ptr<Tenant> tenant, loop::Scope &call);
   loop::Task<Result<void>> cancel_forward(LivePtr undo, ledger::RequestRow forward);
   LivePtr enter(const ledger::RequestRow &row);
+  loop::Task<void> take_up(std::set<std::string> tenants);
   ledger::RequestRow new_row(const Intent &intent, BootTime deadline, bool blocking) const;
   Result<Outcome> outcome_of(const Live &live, bool joined) const;
 

@@ -136,6 +136,7 @@ Responder::Begun Responder::joined(const Intent &intent, const RequestRow &earli
 
 loop::Task<Result<Responder::Begun>> Responder::begin_or_join(const Intent &intent, BootTime deadline, bool blocking) {
   if (stopping_) co_return fail(shutting_down());
+  if (intent.tenant->retired()) co_return fail(tenant_left(*intent.tenant));
   const defender::Operation &operation = *intent.operation;
   RequestRow row = new_row(intent, deadline, blocking);
   std::unique_ptr<DeviceTurns::Turn> turn = submission_.turn(row);

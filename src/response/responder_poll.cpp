@@ -31,15 +31,16 @@ loop::Task<Result<std::optional<RequestRow>>> Responder::find_row(std::string id
 
 /// Asks the service for the action of a request that it holds.
 loop::Task<Result<void>> Responder::read_again(LivePtr live, loop::Scope &call) {
+  const std::shared_ptr<Tenant> tenant = live->tenant;  // a reload may put another in its place
   std::string id = live->row.action_id.str();
-  Result<defender::MachineAction> action = co_await reader_.action(*live->tenant, std::move(id), Lane::Poll, call);
+  Result<defender::MachineAction> action = co_await reader_.action(*tenant, std::move(id), Lane::Poll, call);
   if (!action) {
     const auto made = seams_.scheduler.clock().utc() - live->row.created;
     if (action.error().status == Status::NotFound && made < kReadAfterWriteGrace) co_return Result<void>();
     co_return fail(about(std::move(action.error()), live->row));
   }
   std::vector<defender::MachineAction> seen{std::move(*action)};
-  co_return co_await book_.write_observations(*live->tenant, std::move(seen));
+  co_return co_await book_.write_observations(*tenant, std::move(seen));
 }
 
 loop::Task<Result<Outcome>> Responder::poll(std::string id, std::shared_ptr<Tenant> tenant,
@@ -72,7 +73,7 @@ loop::Task<Result<Outcome>> Responder::poll(std::string id, std::shared_ptr<Tena
     if (!taken) co_return fail(std::move(taken.error()));
   }
   if (!known_now) attend(live);
-  while (!known_now && !ledger::is_ended(live->row.state) && !live->given_up) {
+  while (!known_now && !ledger::is_ended(live->row.state) && !live->given_up && !live->tenant->retired()) {
     Result<void> waited = co_await live->changed.wait(call);
     if (waited) continue;
     if (call.reason() != Status::Deadline) co_return fail(call.error("waiting for the end of the action"));

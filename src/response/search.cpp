@@ -59,7 +59,7 @@ loop::Task<Result<bool>> Search::mark_unknown(LivePtr live, BootTime closed) {
 
 /// Waits for the time of the next look; when somebody asks for the request, only until `earliest`.
 loop::Task<Result<void>> Search::wait_until(LivePtr live, BootTime next, BootTime earliest) {
-  while (seams_.scheduler.now() < next) {
+  while (seams_.scheduler.now() < next && !live->tenant->retired()) {
     const loop::Timer due(seams_.scheduler, next, [&live] { live->wanted.notify_all(); });
     Result<void> waited = co_await live->wanted.wait(life_);
     if (!waited) co_return waited;
@@ -86,6 +86,7 @@ loop::Task<void> Search::run(LivePtr live, BootTime closed) {
   for (int looks = 0; looks < kMostLooks; ++looks) {
     Result<void> waited = co_await wait_until(live, next, earliest);
     if (!waited || live->row.state != State::Unknown) co_return;
+    if (live->tenant->retired()) break;  // looked for again when it comes back
     const bool settled = seams_.scheduler.now() >= closed + timing_.settle;
     Result<bool> found = co_await look(live);
     if (found && *found) co_return;
@@ -111,10 +112,11 @@ loop::Task<void> Search::run_for_other(LivePtr live) {
 
 /// True: found, and recorded so.
 loop::Task<Result<bool>> Search::look(LivePtr live) {
+  const std::shared_ptr<Tenant> tenant = live->tenant;  // a reload may put another in its place
   std::vector<MachineAction> listed;
   if (is_cancel(*live)) {  // the action itself tells
     std::string id = text_or(live->row.parameters, "action_id");
-    Result<MachineAction> action = co_await reader_.action(*live->tenant, std::move(id), Lane::Normal, life_);
+    Result<MachineAction> action = co_await reader_.action(*tenant, std::move(id), Lane::Normal, life_);
     if (!action) co_return fail(std::move(action.error()));
     if (action->cancellation_requestor.empty() && !action->terminal()) co_return false;
     MachineAction cancelled = std::move(*action);
@@ -128,7 +130,7 @@ loop::Task<Result<bool>> Search::look(LivePtr live) {
     filter.or_open = true;
   }
   Result<std::vector<MachineAction>> actions =
-      co_await reader_.actions(*live->tenant, std::move(filter), Lane::Normal, life_);
+      co_await reader_.actions(*tenant, std::move(filter), Lane::Normal, life_);
   if (!actions) co_return fail(std::move(actions.error()));
   listed = std::move(*actions);
   const MachineAction *ours = find_ours(*live, listed);

@@ -64,14 +64,34 @@ loop::Task<void> Submission::run(LivePtr live, std::unique_ptr<DeviceTurns::Turn
   if (!decided) co_await not_sent(live, std::move(decided.error()), slot);
 }
 
+/// A reload has removed the tenant of a request that is not sent. Who only waited for it is told; whatever else waits
+/// until the tenant is back or its time has passed.
+loop::Task<Result<void>> Submission::wait_for_tenant(LivePtr live, std::int64_t &slot) {
+  if (slot != 0) {
+    Result<bool> waits = co_await back_to_queue(live, std::exchange(slot, 0), unused_slot_end(seams_.scheduler.now()));
+    if (!waits) co_return fail(std::move(waits.error()));
+  }
+  while (live->tenant->retired()) {
+    if (is_blocking(live->row)) co_return fail(tenant_left(*live->tenant));
+    Result<void> waited = co_await live->changed.wait(live->sending);
+    if (!waited) co_return fail(tenant_left(*live->tenant));
+  }
+  co_return Result<void>();
+}
+
 /// An error means: no byte has left, and none will; `slot` is then what has to be given back.
 loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::int64_t &slot) {
   Backoff backoff(milliseconds(500), milliseconds(30'000));
   bool token_replaced = false;
   for (int attempts = 1;; ++attempts) {
+    if (live->tenant->retired()) {
+      Result<void> back = co_await wait_for_tenant(live, slot);
+      if (!back) co_return back;
+    }
     const std::shared_ptr<Tenant> tenant = live->tenant;  // a reload may put another in its place
     Result<identity::SharedToken> token = co_await tenant->tokens->get(live->sending);
     if (!token) {
+      if (tenant->retired()) continue;
       if (slot != 0 || is_blocking(live->row) || !is_locked_away(token.error()))
         co_return fail(std::move(token.error()));
       Result<void> slept = co_await loop::sleep_until(seams_.scheduler.now() + backoff.next(), live->sending);
@@ -83,6 +103,7 @@ loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::in
       if (!taken) co_return fail(std::move(taken.error()));
       if (*taken == 0) co_return Result<void>();  // somebody else has decided
       slot = *taken;
+      if (tenant->retired()) continue;
       if (tenant->tokens->fresh() != *token) {  // refused or at its end, while this one waited in the line
         Result<identity::SharedToken> renewed = co_await tenant->tokens->get(live->sending);
         if (!renewed) {
@@ -96,7 +117,7 @@ loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::in
     }
 
     const BootTime began = seams_.scheduler.now();
-    const http::Exchange exchange = co_await post(live, (*token)->value);
+    const http::Exchange exchange = co_await post(live, *tenant, (*token)->value);
     defender::Call call(*live->operation, live->row.parameters);
     const defender::CallContext context(live->operation, tenant->name);
     defender::PostResult result = defender::interpret_post(call, exchange, context);
@@ -205,11 +226,11 @@ loop::Task<Result<std::int64_t>> Submission::take_slot(LivePtr live) {
 
 /// Until the first byte may leave, whatever cancels the submission stops the attempt; from then on only the client's
 /// end and the answer's time-out do, for the answer is worth waiting for.
-loop::Task<http::Exchange> Submission::post(LivePtr live, const Secret &bearer) {
+loop::Task<http::Exchange> Submission::post(LivePtr live, const Tenant &tenant, const Secret &bearer) {
   defender::Call call(*live->operation, live->row.parameters);
   call.external_id = live->row.id.str();
   call.comment_marker = comment_marker(live->row.id);
-  http::Request request = defender::build_request(live->tenant->cloud.api, call);
+  http::Request request = defender::build_request(tenant.cloud.api, call);
   request.bearer = &bearer;
   live->bytes_left = false;
   request.sent = &live->bytes_left;

@@ -59,10 +59,11 @@ class Submission {
   };
   loop::Task<void> run(LivePtr live, std::unique_ptr<DeviceTurns::Turn> turn, std::int64_t slot);
   loop::Task<Result<void>> attempt_until_decided(LivePtr live, std::int64_t &slot);
+  loop::Task<Result<void>> wait_for_tenant(LivePtr live, std::int64_t &slot);
   loop::Task<Result<std::int64_t>> take_slot(LivePtr live);
   loop::Task<Result<ledger::QuotaAnswer>> ask_once(LivePtr live, Permit &permit);
   loop::Task<Result<bool>> back_to_queue(LivePtr live, std::int64_t slot, BootTime ended);
-  loop::Task<http::Exchange> post(LivePtr live, const Secret &bearer);
+  loop::Task<http::Exchange> post(LivePtr live, const Tenant &tenant, const Secret &bearer);
   loop::Task<void> accepted(LivePtr live, defender::PostResult result, Attempt attempt);
   loop::Task<void> conflict(LivePtr live, defender::PostResult result, Attempt attempt);
   loop::Task<void> rejected(LivePtr live, Error error, Attempt attempt);

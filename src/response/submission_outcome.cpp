@@ -45,8 +45,9 @@ loop::Task<void> Submission::accepted(LivePtr live, defender::PostResult result,
   (void)co_await decide(live, std::move(change), attempt, Durability::Process, std::move(fact));
   // A cancel answers with the action that it names: whoever follows that action learns of it now.
   if (live->operation->action_type.empty()) {
+    const std::shared_ptr<Tenant> tenant = live->tenant;  // a reload may put another in its place
     std::vector<MachineAction> seen{action};
-    (void)co_await book_.write_observations(*live->tenant, std::move(seen));
+    (void)co_await book_.write_observations(*tenant, std::move(seen));
   }
 }
 
@@ -81,9 +82,10 @@ loop::Task<void> Submission::conflict(LivePtr live, defender::PostResult result,
       Result<void> slept = co_await loop::sleep_until(seams_.scheduler.now() + backoff.next(), looking);
       if (!slept) break;
     }
+    const std::shared_ptr<Tenant> tenant = live->tenant;
     defender::ActionFilter filter = same_device_and_type(*live);
     Result<std::vector<MachineAction>> listed =
-        co_await reader_.actions(*live->tenant, std::move(filter), lane_of(live->row, *live->operation), looking);
+        co_await reader_.actions(*tenant, std::move(filter), lane_of(live->row, *live->operation), looking);
     if (listed) found = std::move(*listed);
   }
   if (const MachineAction *action = find_adoptable(*live, found)) {

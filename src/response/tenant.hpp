@@ -34,6 +34,14 @@ struct Tenant {
     if (date && (!service_time_.is_set() || *date > service_time_)) service_time_ = *date;
   }
 
+  /// A reload has taken it out of the configuration, for good: whoever holds it still sends nothing any more. When the
+  /// name comes back, another object bears it.
+  void retire() {
+    retired_ = true;
+    tokens->stop();
+  }
+  bool retired() const { return retired_; }
+
   /// The name of a class's budget in the ledger: limits count per application and tenant (mde-api §9).
   std::string quota_key(const std::string &quota_class) const {
     return tenant_id + "/" + client_id + "/" + (one_quota ? "*" : quota_class);
@@ -41,7 +49,11 @@ struct Tenant {
 
  private:
   UtcTicks service_time_;
+  bool retired_ = false;
 };
+
+/// What is said on behalf of a tenant that is retired().
+Error tenant_left(const Tenant &tenant);
 
 /// Finds a tenant by its name in the config; nullptr when it is not known (any more). [any-thread]
 using TenantNamed = std::function<std::shared_ptr<Tenant>(const std::string &name)>;

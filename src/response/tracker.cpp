@@ -78,7 +78,7 @@ loop::Task<void> Tracker::run(std::string name) {
   Backoff backoff(timing_.track_interval, longest);
   bool was_holder = false;
   BootTime next = seams_.scheduler.now() + timing_.track_interval;
-  while (!life_.reason()) {
+  while (!life_.reason() && tenant_named_(name) != nullptr) {
     watch.wanted = false;
     Result<Turn> turn = co_await take_turn(name);
     if (turn && turn->in_flight == 0 && !watch.wanted) break;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/random.hpp"
 #include "identity/fake_transport.hpp"
 #include "loop/scheduler.hpp"
 #include "support/fake_clock.hpp"
@@ -39,12 +40,13 @@ class ClientSecret : public testing::Test {
   test::FakeClock clock;
   loop::Scheduler scheduler{clock};
   test::FakeTransport transport;
+  SystemRandom random;
   std::string secret = "p&s=w%d +~ö";
 };
 
 TEST_F(ClientSecret, AsksTheSecondVersionForAScopeWithTheSecretEncoded) {
   transport.script.emplace_back(200, kGoodAnswer);
-  ClientSecretSource source(TokenEndpoint(applicant(), 2, transport), "contoso-app", reader());
+  ClientSecretSource source(TokenEndpoint(applicant(), 2, transport), "contoso-app", reader(), random);
   const auto token = fetch(source);
   ASSERT_TRUE(token) << token.error().message;
   EXPECT_EQ((*token)->value.reveal(), "a-token");
@@ -58,7 +60,7 @@ TEST_F(ClientSecret, AsksTheSecondVersionForAScopeWithTheSecretEncoded) {
 
 TEST_F(ClientSecret, AsksTheFirstVersionForAResource) {
   transport.script.emplace_back(200, R"({"expires_in":"60","access_token":"a"})");
-  ClientSecretSource source(TokenEndpoint(applicant(), 1, transport), "contoso-app", reader());
+  ClientSecretSource source(TokenEndpoint(applicant(), 1, transport), "contoso-app", reader(), random);
   ASSERT_TRUE(fetch(source));
   EXPECT_EQ(transport.urls.at(0), "https://login.example.test/tenant-guid/oauth2/token");
   EXPECT_NE(transport.forms.at(0).find("&resource=https%3A%2F%2Faud&"), std::string::npos);
@@ -67,7 +69,7 @@ TEST_F(ClientSecret, AsksTheFirstVersionForAResource) {
 TEST_F(ClientSecret, WithoutASecretNothingIsSent) {
   transport.script.emplace_back(200, kGoodAnswer);
   secret.clear();
-  ClientSecretSource source(TokenEndpoint(applicant(), 2, transport), "contoso-app", reader());
+  ClientSecretSource source(TokenEndpoint(applicant(), 2, transport), "contoso-app", reader(), random);
   const auto token = fetch(source);
   ASSERT_FALSE(token);
   EXPECT_EQ(token.error().status, Status::VaultLocked);
@@ -78,7 +80,7 @@ TEST_F(ClientSecret, WithoutASecretNothingIsSent) {
 
 TEST_F(ClientSecret, ATroubleOfTheWayMayBeTriedAgain) {
   transport.script.emplace_back(0, "");
-  ClientSecretSource source(TokenEndpoint(applicant(), 2, transport), "contoso-app", reader());
+  ClientSecretSource source(TokenEndpoint(applicant(), 2, transport), "contoso-app", reader(), random);
   const auto token = fetch(source);
   ASSERT_FALSE(token);
   EXPECT_EQ(token.error().status, Status::Network);
@@ -86,7 +88,7 @@ TEST_F(ClientSecret, ATroubleOfTheWayMayBeTriedAgain) {
 }
 
 TEST_F(ClientSecret, TheFingerprintFollowsTheSecretAndHidesIt) {
-  ClientSecretSource source(TokenEndpoint(applicant(), 2, transport), "contoso-app", reader());
+  ClientSecretSource source(TokenEndpoint(applicant(), 2, transport), "contoso-app", reader(), random);
   const std::string before = source.fingerprint();
   EXPECT_EQ(source.fingerprint(), before);
   EXPECT_EQ(before.find(secret), std::string::npos);
@@ -95,7 +97,8 @@ TEST_F(ClientSecret, TheFingerprintFollowsTheSecretAndHidesIt) {
   secret = "p&s=w%d +~ö";
   Applicant other = applicant();
   other.client_id = "other-client";
-  EXPECT_NE(ClientSecretSource(TokenEndpoint(other, 2, transport), "contoso-app", reader()).fingerprint(), before);
+  EXPECT_NE(ClientSecretSource(TokenEndpoint(other, 2, transport), "contoso-app", reader(), random).fingerprint(),
+            before);
 }
 
 }  // namespace

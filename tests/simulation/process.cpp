@@ -91,6 +91,7 @@ Process::Process(World &world, int number, std::uint64_t seed)
       trace_(world.trace()),
       number_(number),
       random_(seed),
+      sealing_(~seed),
       scheduler_(world.host()),
       wire_(world.network(), world.witness(), *this) {}
 
@@ -148,7 +149,7 @@ void Process::make_tenants() {
     const std::string secret = app.client_secret;
     auto source = std::make_unique<identity::ClientSecretSource>(
         identity::TokenEndpoint(std::move(applicant), 2, wire_), "app",
-        [secret](const std::string &) -> Result<Secret> { return Secret(secret); });
+        [secret](const std::string &) -> Result<Secret> { return Secret(secret); }, sealing_);
     tenant->tokens = std::make_shared<identity::TokenCache>(scheduler_, std::move(source), &*tokens_);
     tenants_.push_back(std::move(tenant));
   }

@@ -121,6 +121,7 @@ class Process : public std::enable_shared_from_this<Process> {
   Trace &trace_;
   int number_;
   emulator::SeededRandom random_;
+  emulator::SeededRandom sealing_;  ///< bytes that nobody sees
   DiskUser disk_user_;
   Log log_;
   loop::Scheduler scheduler_;
