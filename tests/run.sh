@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds and tests Cordon.
 #
-#   sh tests/run.sh               build, run the suite, check format and lint
+#   sh tests/run.sh               build, run the suite and the simulation, check format and lint
+#   sh tests/run.sh --again       the same, and what passed is run again though nothing changed
 #   sh tests/run.sh --sanitize    the same, and the suite under g++'s and clang's ASan and UBSan, and ThreadSanitizer
 #   sh tests/run.sh --fuzz [S]    only the fuzz targets, each for S seconds (default 60)
 #   sh tests/run.sh --bench       only the benchmarks: figures beside their peers, nothing asserted
@@ -10,7 +11,7 @@
 #   sh tests/run.sh --mutants     plants mistakes into a copy of the product and shows that the simulation finds each
 #
 # The last line is "N passed, N failed, N skipped"; every test of every suite counts one, and so does each other stage.
-# The suite itself always runs; a sanitizer stage is skipped, and named so, while nothing changed since it passed.
+# What passed is not run again while no file, compiler or package has changed; its line says so.
 # Everything is built under build/. Exit: 0 nothing failed, 1 something did, 2 wrong use.
 set -u
 cd "$(dirname "$0")/.." || exit 2
@@ -21,11 +22,13 @@ usage() {
 
 mode=suite
 sanitize=no
+again=no
 fuzz_seconds=60
 seeds=20000
 while [ $# -gt 0 ]; do
   case $1 in
     --sanitize) sanitize=yes ;;
+    --again) again=yes ;;
     --bench) mode=bench ;;
     --load) mode=load ;;
     --mutants) mode=mutants ;;
@@ -122,9 +125,40 @@ junit_count() { # ATTRIBUTE FILE
   grep -o "$1=\"[0-9]*\"" "$2" | head -n 1 | tr -cd 0-9
 }
 
+# A digest of everything that can change what a build or a test does.
+tree_digest() {
+  {
+    sources '*' | sort | while IFS= read -r file; do
+      if [ -f "$file" ]; then printf '%s\0' "$file"; fi
+    done | xargs -0 sha256sum
+    g++ --version
+    clang++ --version
+    dpkg-query --show
+  } 2>/dev/null | sha256sum | cut -c1-64
+}
+
+# unchanged STAMP: whether everything is as it was when what this file stands for passed. keep STAMP DIGEST TEXT makes it.
+unchanged() {
+  [ "$again" = no ] && [ "$(sed -n 1p "$1" 2>/dev/null)" = "$(tree_digest)" ]
+}
+
+keep() {
+  if [ "$2" = "$(tree_digest)" ]; then printf '%s\n%s\n' "$2" "${3:-}" >"$1"; fi
+}
+
 # suite PRESET: every ctest test counts one; those that fail or are skipped are named.
 suite() {
   suite_start=$(now)
+  suite_stamp=build/$1.passed
+  if unchanged "$suite_stamp"; then
+    suite_passed=$(sed -n '2s/ .*//p' "$suite_stamp")
+    suite_skipped=$(sed -n '2s/.* //p' "$suite_stamp")
+    passed=$((passed + suite_passed))
+    skipped=$((skipped + suite_skipped))
+    say "suite ($1)" "$suite_passed passed, 0 failed, $suite_skipped skipped (nothing changed since; --again runs it)"
+    return
+  fi
+  suite_digest=$(tree_digest)
   suite_log=$logs/ctest_$1.log
   junit=$PWD/$logs/ctest_$1.xml
   rm -f "$junit"
@@ -157,7 +191,7 @@ suite() {
     if [ -s "$table" ]; then cat "$table"; fi
   done
   say "suite ($1)" "$suite_passed passed, $suite_failed failed, $suite_skipped skipped ($(($(now) - suite_start)) s)"
-  [ "$suite_status" -eq 0 ]
+  [ "$suite_status" -eq 0 ] && keep "$suite_stamp" "$suite_digest" "$suite_passed $suite_skipped"
 }
 
 sources() { # PATTERN...
@@ -168,30 +202,12 @@ sources() { # PATTERN...
   fi
 }
 
-# A digest of every file that can change what a build or a test does, and of the compilers.
-tree_digest() {
-  {
-    sources '*' | grep -v -e '\.md$' -e '^LICENSE$' | sort | while IFS= read -r file; do
-      if [ -f "$file" ]; then sha256sum "$file"; fi
-    done
-    g++ --version
-    clang++ --version
-  } 2>/dev/null | sha256sum | cut -c1-64
-}
-
-# sanitized NAME PRESET COMPILER: builds and runs the suite, unless the tree is as it was when this last passed.
-sanitized() {
+sanitized() { # NAME PRESET COMPILER
   if ! command -v "$3" >/dev/null 2>&1; then
     skip "$1" "$3 is not installed"
     return
   fi
-  stamp=build/$2.passed
-  digest=$(tree_digest)
-  if [ "$(cat "$stamp" 2>/dev/null)" = "$digest" ]; then
-    skip "$1" "unchanged since it last passed"
-    return
-  fi
-  check "build ($2)" build "$2" && suite "$2" && [ "$digest" = "$(tree_digest)" ] && echo "$digest" >"$stamp"
+  check "build ($2)" build "$2" && suite "$2"
 }
 
 # LLVM 14 defines the format and the lint; other versions disagree with it.
@@ -278,7 +294,16 @@ run_load() {
 # Its last line says how many steps and seeds per second.
 run_simulate() {
   check 'build (simulation)' build release cordon_simulation || return
-  check simulation build/release/tests/simulation/cordon_simulation --count "$seeds" --jobs "$jobs" && tail -n 1 "$check_log"
+  simulated=build/simulation_$seeds.passed
+  if unchanged "$simulated"; then
+    passed=$((passed + 1))
+    say simulation "passed (nothing changed since; --again runs it)"
+  else
+    simulated_digest=$(tree_digest)
+    check simulation build/release/tests/simulation/cordon_simulation --count "$seeds" --jobs "$jobs" || return
+    keep "$simulated" "$simulated_digest"
+  fi
+  sed -n '$p' "$logs/simulation.log"
 }
 
 run_mutants() {
