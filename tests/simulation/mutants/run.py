@@ -77,9 +77,7 @@ def copy_tree():
 
 def build():
     if not (BUILD / "build.ninja").exists():
-        subprocess.run(["cmake", "-S", TREE, "-B", BUILD, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
-                        "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache", "-DCMAKE_C_COMPILER_LAUNCHER=ccache"],
-                       check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["cmake", "--preset", "release", "-B", BUILD], cwd=TREE, check=True, stdout=subprocess.DEVNULL)
     done = subprocess.run(["cmake", "--build", BUILD, "--target", "cordon_simulation"], capture_output=True, text=True)
     return "" if done.returncode == 0 else done.stdout[-4000:]
 
