@@ -14,6 +14,9 @@ if(CORDON_SANITIZE)
   if(CMAKE_CXX_COMPILER_ID STREQUAL Clang AND CORDON_SANITIZE MATCHES undefined)
     # clang 14 can't emit the type mark of that check for the parts of a coroutine.
     target_compile_options(cordon_flags INTERFACE -fno-sanitize=function)
+    # A C program that loads the library has to bring along what the library's checks of C++ need.
+    target_link_options(cordon_flags INTERFACE $<$<LINK_LANGUAGE:C>:-fsanitize-link-c++-runtime>)
+    target_link_libraries(cordon_flags INTERFACE $<$<LINK_LANGUAGE:C>:stdc++>)
   endif()
 endif()
 
