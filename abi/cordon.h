@@ -284,8 +284,8 @@ CORDON_API int32_t cordon_call(cordon_client *client, const char *operation, con
  *
  * request_id  receives the request id, a UUID; free with cordon_string_free
  *
- * Returns CORDON_OK = recorded (not: done), DRY_RUN. Errors: those of checks without the network: NOT_SUPPORTED,
- * KEY_REUSED, REFUSED_BY_POLICY, HALTED, LEDGER. [any-thread]
+ * Returns CORDON_OK = recorded (not: done). Errors: those of checks without the network: INVALID_ARGUMENT (a dry run too:
+ * it has no request id; use cordon_call), NOT_SUPPORTED, KEY_REUSED, REFUSED_BY_POLICY, HALTED, LEDGER. [any-thread]
  */
 CORDON_API int32_t cordon_submit(cordon_client *client, const char *operation, const char *request_json,
                                  char **request_id, cordon_error **error);
@@ -311,8 +311,8 @@ CORDON_API int32_t cordon_next_event(cordon_client *client, const char *options_
 CORDON_API int32_t cordon_event_fd(cordon_client *client, int32_t *fd, cordon_error **error);
 
 /*
- * Takes back a request of which no byte has left; it ends as "withdrawn". Changes nothing at the service.
- * Errors: INVALID_STATE (sent, or ended), NOT_FOUND, LEDGER. [any-thread]
+ * Takes back a request of which no byte has left; it ends as "withdrawn". Changes nothing at the service. CORDON_OK too
+ * for one that is withdrawn already. Errors: INVALID_STATE (sent, or ended otherwise), NOT_FOUND, LEDGER. [any-thread]
  */
 CORDON_API int32_t cordon_withdraw(cordon_client *client, const char *request_id, cordon_error **error);
 
