@@ -3,6 +3,7 @@ add_library(cordon_flags INTERFACE)
 target_compile_options(
   cordon_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
                          $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Woverloaded-virtual>)
+target_link_options(cordon_flags INTERFACE LINKER:-z,now,-z,relro)
 if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   # It takes what a unity source includes for a header.
   target_compile_options(cordon_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
