@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <linux/magic.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "vault/key_file.hpp"
@@ -81,9 +83,13 @@ TEST_F(KeySourceTest, AMountedFileMayBeALinkAndReadableByAnOwnGroup) {
   ASSERT_EQ(symlink(key_path_.c_str(), link.c_str()), 0);
   ASSERT_EQ(chmod(key_path_.c_str(), 0440), 0);
   EXPECT_TRUE(KeySource::mounted_key_file(link).load());
+  struct statfs system {};
+  ASSERT_EQ(statfs(directory_.c_str(), &system), 0);
+  const bool in_memory = system.f_type == TMPFS_MAGIC && geteuid() == 0;  // there everybody may read it
   for (const mode_t mode : {0444U, 0460U, 0404U, 0402U}) {
     chmod(key_path_.c_str(), mode);
-    EXPECT_EQ(load_mounted(), Status::VaultPermissions) << mode;
+    const bool only_read = (mode & 022) == 0;
+    EXPECT_EQ(load_mounted(), in_memory && only_read ? Status::Ok : Status::VaultPermissions) << mode;
   }
   if (geteuid() != 0) return;
   ASSERT_EQ(chmod(key_path_.c_str(), 0440), 0);
