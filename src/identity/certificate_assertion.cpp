@@ -4,8 +4,8 @@
 
 #include "base/ids.hpp"
 #include "base/json.hpp"
+#include "base/secret_file.hpp"
 #include "base/text.hpp"
-#include "identity/secret_file.hpp"
 
 namespace cordon::identity {
 namespace {

@@ -99,7 +99,7 @@ loop::Task<Result<DeviceCode>> DeviceCodeSource::begin_login(loop::Scope &scope)
   const UtcTicks asked_utc = scope.scheduler().clock().utc();
   http::Exchange exchange = co_await transport_.send(request, scope);
   if (!exchange.response) {
-    exchange.error.retryable = exchange.error.status == Status::Network && !scope.reason();
+    exchange.error.retryable = exchange.error.retryable && exchange.error.status == Status::Network && !scope.reason();
     co_return fail(endpoint_.explain(std::move(exchange.error)));
   }
   const http::Response &response = *exchange.response;

@@ -49,14 +49,18 @@ loop::Task<TokenExchange> TokenEndpoint::ask(const Secret &form, loop::Scope &sc
   http::Exchange exchange = co_await transport_.send(request, scope);
 
   if (!exchange.response) {
-    // Asking for a token has no effect: whatever broke on the way may be tried again.
+    // Asking for a token has no effect: whatever broke on the way may be tried again, unless that would go on failing.
     Error error = explain(std::move(exchange.error));
-    error.retryable = error.status == Status::Network && !scope.reason();
+    error.retryable = error.retryable && error.status == Status::Network && !scope.reason();
     out.granted = fail(std::move(error));
     co_return out;
   }
   http::Response &response = *exchange.response;
   out.service_time = UtcTicks::parse_http_date(response.header("Date"));
+  if (response.status != 200 && !response.gateway_refusal.empty()) {
+    out.granted = fail(explain(Error(Status::Tls, response.gateway_refusal)));
+    co_return out;
+  }
   if (response.status != 200) {
     out.granted = fail(oauth_error(applicant_, response.status, response.secret_body.reveal(),
                                    http::parse_retry_after(response.header("Retry-After"), response.header("Date"))));

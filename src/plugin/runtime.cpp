@@ -10,8 +10,8 @@ namespace cordon::plugin {
 namespace {
 
 /// Members whose change needs a new client: what is open under them can't be moved.
-constexpr const char *kFixedMembers[] = {"state_dir", "vault", "http",    "quota_scope",   "track",
-                                         "reconcile", "log",   "recover", "retention_days"};
+constexpr const char *kFixedMembers[] = {"state_dir", "vault", "quota_scope", "track",
+                                         "reconcile", "log",   "recover",     "retention_days"};
 
 /// Who can't hear the other clients has to look often.
 response::Timing timing_with(response::Timing timing, const ledger::Bell &bell) {
@@ -58,7 +58,7 @@ Runtime::Runtime(Config config, std::unique_ptr<Log> log, std::unique_ptr<System
       open_ledger_(*ledger_),
       bell_(config.state_dir),
       loop_(*clock_),
-      transport_(loop_, config.http),
+      transport_(loop_, config.http, [this](const std::string &secret) { return vault_->get(secret); }),
       token_store_(loop_.scheduler(), *ledger_),
       events_(loop_.scheduler(), *ledger_),
       seams_(loop_.scheduler(), transport_, *ledger_, *random_, *log_, defender::Catalogue::instance()),
@@ -157,6 +157,8 @@ Result<void> Runtime::reload(std::string_view config_json) {
   }
   auto next = std::make_shared<Config>(std::move(*read));
   const auto apply = [this, next](loop::Scope &) -> loop::Task<Result<bool>> {
+    // First, for it may fail; also with unchanged settings, for the files they name may have been rotated.
+    if (auto used = transport_.use(next->http); !used) co_return fail(std::move(used.error()));
     std::map<std::string, std::shared_ptr<response::Tenant>> former;  // released after the lock
     {
       const std::lock_guard lock(mutex_);

@@ -31,10 +31,14 @@ struct Identity {
   CertificatePtr certificate;
 };
 
+std::string certificate_pem(const Identity &identity);
+/// Encrypted when there is a password.
+std::string key_pem(const Identity &identity, const std::string &password = "");
+
 /// A certificate authority made for one test; its certificate lies in a file of the temporary directory until it goes.
 class TestCa {
  public:
-  TestCa();
+  explicit TestCa(const std::string &name = "Cordon test CA");
   ~TestCa();
   TestCa(const TestCa &) = delete;
   TestCa &operator=(const TestCa &) = delete;
@@ -43,6 +47,8 @@ class TestCa {
   /// A server certificate for `name` (also 127.0.0.1 when the name is localhost), valid from a day before
   /// `valid_until_s` (seconds from now) or now, whichever is earlier.
   Identity issue(const std::string &name = "localhost", long valid_until_s = 3600) const;
+  /// The same with both ends named, in seconds from now.
+  Identity issue_between(const std::string &name, long from_s, long until_s) const;
 
  private:
   Identity self_;

@@ -1,4 +1,4 @@
-#include "identity/secret_file.hpp"
+#include "base/secret_file.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -8,9 +8,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "vault/descriptor.hpp"
+#include "base/descriptor.hpp"
 
-namespace cordon::identity {
+namespace cordon {
 namespace {
 
 tl::unexpected<Error> refuse(Status status, const std::string &place, const std::string &problem) {
@@ -21,7 +21,7 @@ tl::unexpected<Error> refuse(Status status, const std::string &place, const std:
 
 Result<Secret> read_secret_file(const std::string &path, std::size_t limit, FileGuard guard, const std::string &place) {
   const int no_link = guard == FileGuard::NoLink ? O_NOFOLLOW : 0;
-  const vault::Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | no_link));
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | no_link));
   if (!file)
     return refuse(Status::InvalidState, place,
                   fmt::format("can't be read: {}; check the path and the rights of the user of this process",
@@ -34,7 +34,7 @@ Result<Secret> read_secret_file(const std::string &path, std::size_t limit, File
                   fmt::format("has mode {:04o} and holds a private key; run: chmod 0400 on it (a mounted one: 0440)",
                               found.st_mode & 07777));
   Secret bytes = Secret::zeros(limit + 1);
-  const auto size = vault::read_up_to(file, bytes.data(), bytes.size());
+  const auto size = read_up_to(file, bytes.data(), bytes.size());
   if (!size) return refuse(Status::InvalidState, place, fmt::format("can't be read: {}", std::strerror(errno)));
   if (*size == 0) return refuse(Status::InvalidState, place, "is empty");
   if (*size > limit) return refuse(Status::InvalidState, place, fmt::format("is longer than {} bytes", limit));
@@ -42,4 +42,4 @@ Result<Secret> read_secret_file(const std::string &path, std::size_t limit, File
   return bytes;
 }
 
-}  // namespace cordon::identity
+}  // namespace cordon

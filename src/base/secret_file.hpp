@@ -6,7 +6,7 @@
 #include "base/error.hpp"
 #include "base/secure.hpp"
 
-namespace cordon::identity {
+namespace cordon {
 
 enum class FileGuard {
   None,     ///< what is in it is short-lived and may be mounted for all
@@ -18,4 +18,4 @@ enum class FileGuard {
 /// quoted. Errors: INVALID_STATE (absent, unreadable, empty, longer than `limit`), VAULT_PERMISSIONS (open to others).
 Result<Secret> read_secret_file(const std::string &path, std::size_t limit, FileGuard guard, const std::string &place);
 
-}  // namespace cordon::identity
+}  // namespace cordon
