@@ -27,7 +27,8 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/plugin_manifest/schemas DESTINATION ${CM
         COMPONENT runtime FILES_MATCHING PATTERN *.json)
 install(FILES ${PROJECT_SOURCE_DIR}/plugin_manifest/operations.json DESTINATION ${CMAKE_INSTALL_DATADIR}/cordon
         COMPONENT runtime)
-install(FILES ${PROJECT_SOURCE_DIR}/cmake/man/cordon.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT runtime)
+configure_file(cmake/man/cordon.1.in ${config_dir}/cordon.1 @ONLY)
+install(FILES ${config_dir}/cordon.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT runtime)
 install(DIRECTORY DESTINATION ${CMAKE_INSTALL_LIBDIR}/cordon COMPONENT runtime)
 # The manifest is written last: it says where the library lies and what is in it, once nothing changes that any more.
 get_property(manifest GLOBAL PROPERTY CORDON_MANIFEST)
@@ -60,7 +61,8 @@ install(EXPORT CordonTargets NAMESPACE Cordon:: DESTINATION ${packages_dir} COMP
 install(TARGETS cordon-emulator RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT emulator)
 install(FILES ${PROJECT_SOURCE_DIR}/src/emulator/scenario.schema.json
         DESTINATION ${CMAKE_INSTALL_DATADIR}/cordon-emulator COMPONENT emulator)
-install(FILES ${PROJECT_SOURCE_DIR}/cmake/man/cordon-emulator.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
+configure_file(cmake/man/cordon-emulator.1.in ${config_dir}/cordon-emulator.1 @ONLY)
+install(FILES ${config_dir}/cordon-emulator.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
         COMPONENT emulator)
 
 # ---- the archive is no package of a distribution, which would say it its own way ----

@@ -97,5 +97,10 @@ file(CONFIGURE OUTPUT ${control}/shlibs CONTENT "${stem} libcordon1 (>= ${PROJEC
 
 set(CPACK_CORDON_DEBIAN_DIR ${debian})
 set(CPACK_PRE_BUILD_SCRIPTS ${debian}/layout.cmake)
+if(CORDON_PORTABLE)
+  set(CPACK_CORDON_BINARY_DIR ${CMAKE_BINARY_DIR})
+  set(CPACK_CORDON_SBOM ${PROJECT_SOURCE_DIR}/cmake/sbom.py)
+  set(CPACK_PRE_BUILD_SCRIPTS ${PROJECT_SOURCE_DIR}/cmake/portable_layout.cmake)
+endif()
 
 include(CPack)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian or Ubuntu packages that Cordon is built and tested with; quick when nothing is missing.
 #
-#   sh cmake/bootstrap.sh [build] [test] [bench]      (no argument: build and test)
+#   sh cmake/bootstrap.sh [build] [test] [bench] [packages]      (no argument: build and test)
 #
 # Exit: 0 everything is there, 1 something is missing and could not be installed (one line says what and how).
 # Services that packages bring along (nginx, squid) are neither started nor enabled.
@@ -17,6 +17,7 @@ test_packages='git python3 python3-nacl python3-venv mypy luajit strace gdb ngin
   abigail-tools clang clang-format-14|clang-format clang-tidy-14|clang-tidy
   @go|golang-go @rustc|rustc @cargo|cargo @node|nodejs @npm|npm'
 bench_packages='python3 strace openssl nginx'
+packages_packages='python3 binutils dpkg-dev lintian debootstrap libnghttp2-dev'
 
 die() {
   echo "bootstrap: $*" >&2
@@ -138,7 +139,8 @@ for group in "$@"; do
       clang_runtime=yes
       ;;
     bench) wishes="$wishes $bench_packages" ;;
-    *) die "unknown group '$group'; use build, test or bench" ;;
+    packages) wishes="$wishes $packages_packages" ;;
+    *) die "unknown group '$group'; use build, test, bench or packages" ;;
   esac
 done
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes, beside each artefact, its SPDX 2.3 document, and one SHA256SUMS for all of them.
 
-    sbom.py BUILD_DIR ARTEFACT...          a .deb or a .tar.gz that cpack made from that build
+    sbom.py BUILD_DIR ARTEFACT...                  a .deb or a .tar.gz that cpack made from that build
+    sbom.py BUILD_DIR --copyrights FOLDER          before packing: the copyright files of what is linked statically
 
 What an artefact is linked with is read from the build, not listed by hand: the linker's map names the archives whose
 members it took, ninja knows the headers of each object, the program itself names the shared libraries that it asks for.
@@ -13,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -21,6 +23,9 @@ import urllib.parse
 import uuid
 from pathlib import Path
 
+PROGRAMS = ("libcordon.so.1.0.0", "cordon", "cordon-emulator")
+# The package that has the headers of what the preset portable builds from source.
+DEVELOPMENT = {"curl": "libcurl4-openssl-dev", "nghttp2": "libnghttp2-dev"}
 NAMESPACE = "https://cordon.invalid/spdx"
 FIELDS = "${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\t${Maintainer}\t${Homepage}\n"
 
@@ -105,8 +110,8 @@ class Build:
     def archives(self, target):
         """The static archives from which the linker took a member."""
         text = (self.folder / f"{target}.map").read_text()
-        members = re.findall(r"^(/\S+\.a)\(\S+\)$", text.split("\nMemory Configuration")[0], flags=re.M)
-        return {os.path.realpath(path) for path in members}
+        members = re.findall(r"^(\S+\.a)\(\S+\)$", text.split("\nMemory Configuration")[0], flags=re.M)
+        return {os.path.realpath(self.folder / path) for path in members}
 
     def shared(self, program):
         """The files that the dynamic loader takes for what the program asks for by name."""
@@ -119,28 +124,26 @@ class Build:
         target = self.target_of(name)
         shared = self.packages.of_files(self.shared(program))
         archives = self.archives(target)
-        own = {path for path in archives if path.startswith(str(self.folder.resolve()) + "/curl/")}
-        static = self.packages.of_files({path for path in archives - own if path.startswith("/usr/")})
-        if own:
-            self.add_curl()
-            static.add("curl")
-        dynamic_sources = {self.packages.describe(package)["source"] for package in shared}
+        built = str(self.folder.resolve() / "debian") + "/"
+        static = self.packages.of_files({path for path in archives if path.startswith("/usr/")})
+        static |= {self.add_source(path.removeprefix(built).split("/")[0]) for path in archives if path.startswith(built)}
+        sources = {self.packages.describe(package)["source"] for package in shared | static}
         relations = {}
         for package in self.packages.of_files(self.headers(target)):
-            # A library's own header only declares it; one without a library is the library.
-            declares = self.packages.describe(package)["source"] in dynamic_sources or package.startswith("linux-libc-dev")
+            # A header of what is linked only declares it; one of nothing else is the library itself.
+            declares = self.packages.describe(package)["source"] in sources or package.startswith("linux-libc-dev")
             relations[package] = "BUILD_DEPENDENCY_OF" if declares else "STATIC_LINK"
         relations.update({package: "STATIC_LINK" for package in static})
         relations.update({package: "DYNAMIC_LINK" for package in shared})
         return relations
 
-    def add_curl(self):
-        """libcurl from Debian's source package is in no package of this machine."""
-        version = (self.folder / "curl/source/version").read_text().strip()
-        development = self.packages.describe("libcurl4-openssl-dev")
-        self.packages.known["curl"] = development | {
-            "name": "curl", "version": version, "architecture": "source", "source": "curl", "source_version": version,
-        }  # fmt: skip
+    def add_source(self, name):
+        """A library that was built from Debian's source package is in no package of this machine."""
+        version = (self.folder / "debian" / name / "source/version").read_text().strip()
+        development = self.packages.describe(DEVELOPMENT[name])
+        told = {"name": development["source"], "version": version, "architecture": "source", "source_version": version}
+        self.packages.known[development["source"]] = development | told
+        return development["source"]
 
 
 # ---- the document ----
@@ -254,10 +257,24 @@ def document(build, artefact):
     }
 
 
+def copy_copyrights(build, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in PROGRAMS:
+        for package, relation in build.linked(name, build.folder / build.target_of(name)).items():
+            if relation == "STATIC_LINK":
+                about = build.packages.describe(package)
+                documented = DEVELOPMENT.get(package, about["name"])
+                shutil.copyfile(f"/usr/share/doc/{documented}/copyright", folder / about["name"])
+
+
 def main():
-    build, artefacts = Build(Path(sys.argv[1])), [Path(name) for name in sys.argv[2:]]
-    if not artefacts:
+    if len(sys.argv) < 3:
         raise SystemExit(__doc__)
+    build = Build(Path(sys.argv[1]))
+    if sys.argv[2] == "--copyrights":
+        copy_copyrights(build, Path(sys.argv[3]))
+        return
+    artefacts = [Path(name) for name in sys.argv[2:]]
     written = []
     for artefact in artefacts:
         described = artefact.with_name(artefact.name + ".spdx.json")

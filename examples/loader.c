@@ -68,7 +68,7 @@ static int is_shared(const struct stat *status) {
 
 /* A folder like /tmp, where nobody can move or replace what belongs to another. */
 static int is_sticky(const struct stat *status) {
-  return S_ISDIR(status->st_mode) && (status->st_mode & S_ISVTX) != 0 && status->st_uid == 0;
+  return S_ISDIR(status->st_mode) && (status->st_mode & S_ISVTX) != 0;
 }
 
 /* Checks one part of a path, the file itself or a folder on the way to it. */
