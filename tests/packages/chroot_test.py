@@ -136,20 +136,18 @@ class Emulator:
 def check_portable(chroot, archive):
     step("The portable archive, where none of its libraries is installed")
     libraries = chroot.run("/sbin/ldconfig", "-p")
-    for name in ("libcurl", "libsodium", "libsqlite3", "libfmt", "libstdc++"):
-        if name == "libstdc++":
-            continue  # apt itself needs it
+    for name in ("libcurl", "libsodium", "libsqlite3", "libfmt"):
         expect(f"the chroot has {name}", name in libraries, False)
     (chroot / "opt").mkdir(exist_ok=True)
     subprocess.run(["tar", "-xzf", archive, "-C", chroot / "opt", "--no-same-owner"], check=True)
     top = next((chroot / "opt").iterdir()).name
     prefix = f"/opt/{top}"
     with Emulator(chroot, f"{prefix}/bin/cordon-emulator", "/srv/portable") as emulator:
-        config, secret = emulator.config("/srv/portable/state", "/srv/portable/key")
+        config, secret = emulator.config("/srv/portable/own", "/srv/portable/own.key")
         (emulator.folder / "config.json").write_text(json.dumps(config))
-        (emulator.folder / "state").mkdir(mode=0o700)
+        (emulator.folder / "own").mkdir(mode=0o700)
         cordon = (f"{prefix}/bin/cordon", "--config", "/srv/portable/config.json")
-        chroot.run(*cordon, "vault", "new-key", "/srv/portable/key")
+        chroot.run(*cordon, "vault", "new-key", "/srv/portable/own.key")
         chroot.run(*cordon, "secret", "set", secret, input=emulator.ready["client_secret"])
         chroot.run(*cordon, "restrict", emulator.devices()[0], "--comment", "contain", "--until", "finished")
         expect("the service saw", emulator.states(), [("RestrictCodeExecution", "Succeeded")])
@@ -292,7 +290,8 @@ def main():
     if missing or os.geteuid() != 0 or subprocess.run([*own, "true"], check=False).returncode != 0:
         print(f"needs root, namespaces and debootstrap (missing: {missing})")
         return SKIPPED
-    folder = tempfile.mkdtemp(prefix="cordon-chroot-")
+    # /tmp may lie in memory, or have no device files.
+    folder = tempfile.mkdtemp(prefix="cordon-chroot-", dir="/var/tmp")
     os.chmod(folder, 0o755)
     try:
         arguments = [os.path.abspath(argument) for argument in sys.argv[1:3]]
