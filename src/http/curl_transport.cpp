@@ -112,6 +112,10 @@ Result<void> CurlTransport::use(Settings settings) {
   return {};
 }
 
+const Proxy &CurlTransport::proxy() const {
+  return network_->proxy;
+}
+
 loop::Task<Exchange> CurlTransport::send(const Request &request, loop::Scope &scope) {
   loop::CurlLoop &curl_loop = loop_;
   const auto network = network_;  // this object may be gone when the answer comes

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "http/proxy.hpp"
 #include "http/settings.hpp"
 #include "http/transport.hpp"
 #include "loop/curl_loop.hpp"
@@ -23,6 +24,8 @@ class CurlTransport final : public Transport {
   /// are read anew; nothing changes when they can't be used (errors as TlsMaterial::load). A locked vault is no error:
   /// what it holds is read at the first need. [loop], or before it is started
   Result<void> use(Settings settings);
+  /// The proxy in use. [loop]; valid until use()
+  const Proxy &proxy() const;
 
  private:
   struct Network;

@@ -127,40 +127,6 @@ Result<void> load_trust(TlsMaterial &material, const Settings &settings) {
   return {};
 }
 
-bool has_client(const Settings &settings) {
-  return !settings.client_certificate_file.empty() || !settings.client_certificate_secret_name.empty();
-}
-
-Result<KeyPair> load_client(const Settings &settings, const SecretReader &read_secret) {
-  const bool from_file = !settings.client_certificate_file.empty();
-  const std::string place = from_file ? "/http/client_certificate_file" : "/http/client_certificate_secret_name";
-  // A certificate alone is no secret; with its key it is.
-  const FileGuard guard = settings.client_key_file.empty() ? FileGuard::Private : FileGuard::None;
-  Result<Secret> bytes = from_file
-                             ? read_secret_file(settings.client_certificate_file, kLongestClientFile, guard, place)
-                             : read_secret(settings.client_certificate_secret_name);
-  if (!bytes) return fail(std::move(bytes.error()));
-  KeyPair::Source source(*bytes);
-  source.key_member = "client_key_file";
-  source.password_member = "client_key_password_secret_name";
-  Result<Secret> key, password;
-  if (!settings.client_key_file.empty()) {
-    key = read_secret_file(settings.client_key_file, kLongestClientFile, FileGuard::Private, "/http/client_key_file");
-    if (!key) return fail(std::move(key.error()));
-    source.key = &*key;
-  }
-  if (!settings.client_key_password_secret_name.empty()) {
-    password = read_secret(settings.client_key_password_secret_name);
-    if (!password) return fail(std::move(password.error()));
-    source.password = &*password;
-  }
-  Result<KeyPair> pair = KeyPair::load(source);
-  if (!pair)
-    return fail(
-        Error(Status::Tls, fmt::format("the certificate named at {}: {}", place, pair.error().message)).at(place));
-  return pair;
-}
-
 std::string next_match_key() {
   static std::atomic<std::uint64_t> made{0};
   return fmt::format("/nonexistent/cordon/{}", ++made);
@@ -191,13 +157,47 @@ void add_secret_state(Secret &to, const std::string &name, const SecretReader &r
 
 }  // namespace
 
+bool has_client_certificate(const Settings &settings) {
+  return !settings.client_certificate_file.empty() || !settings.client_certificate_secret_name.empty();
+}
+
+Result<KeyPair> load_client_certificate(const Settings &settings, const SecretReader &read_secret) {
+  const bool from_file = !settings.client_certificate_file.empty();
+  const std::string place = from_file ? "/http/client_certificate_file" : "/http/client_certificate_secret_name";
+  // A certificate alone is no secret; with its key it is.
+  const FileGuard guard = settings.client_key_file.empty() ? FileGuard::Private : FileGuard::None;
+  Result<Secret> bytes = from_file
+                             ? read_secret_file(settings.client_certificate_file, kLongestClientFile, guard, place)
+                             : read_secret(settings.client_certificate_secret_name);
+  if (!bytes) return fail(std::move(bytes.error()));
+  KeyPair::Source source(*bytes);
+  source.key_member = "client_key_file";
+  source.password_member = "client_key_password_secret_name";
+  Result<Secret> key, password;
+  if (!settings.client_key_file.empty()) {
+    key = read_secret_file(settings.client_key_file, kLongestClientFile, FileGuard::Private, "/http/client_key_file");
+    if (!key) return fail(std::move(key.error()));
+    source.key = &*key;
+  }
+  if (!settings.client_key_password_secret_name.empty()) {
+    password = read_secret(settings.client_key_password_secret_name);
+    if (!password) return fail(std::move(password.error()));
+    source.password = &*password;
+  }
+  Result<KeyPair> pair = KeyPair::load(source);
+  if (!pair)
+    return fail(
+        Error(Status::Tls, fmt::format("the certificate named at {}: {}", place, pair.error().message)).at(place));
+  return pair;
+}
+
 Result<std::shared_ptr<const TlsMaterial>> TlsMaterial::load(const Settings &settings,
                                                              const SecretReader &read_secret) {
   const QuietErrors quiet;
   auto material = std::make_shared<TlsMaterial>();
   if (auto loaded = load_trust(*material, settings); !loaded) return fail(std::move(loaded.error()));
-  if (has_client(settings)) {
-    Result<KeyPair> client = load_client(settings, read_secret);
+  if (has_client_certificate(settings)) {
+    Result<KeyPair> client = load_client_certificate(settings, read_secret);
     if (!client) return fail(std::move(client.error()));
     material->client = std::move(*client);
   }

@@ -32,6 +32,10 @@ struct TlsMaterial {
   std::string match_key;
 };
 
+/// The client certificate alone; errors as TlsMaterial::load. `settings` name one.
+Result<KeyPair> load_client_certificate(const Settings &settings, const SecretReader &read_secret);
+bool has_client_certificate(const Settings &settings);
+
 /// The material in use. Rotated files are noticed within seconds; what can't be read then does not replace what works.
 /// [loop]
 class TlsSource {

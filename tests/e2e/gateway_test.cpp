@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <optional>
 
 #include "e2e/host.hpp"
@@ -32,7 +31,7 @@ class Gateway : public EmulatorTest {
     nginx.emplace(identity, emulator.url(), 1000, 0, more);
     ASSERT_TRUE(nginx->is_up());
     config["tenant_defaults"]["cloud"]["api"] = nginx->origin();
-    config["http"]["ca_file"] = write("both.pem", text_of(ca.file()) + text_of(emulator.ca_file()));
+    config["http"]["ca_file"] = write("both.pem", ca.pem() + text_of(emulator.ca_file()));
   }
   void start_mutual() { start(ca.issue(), "ssl_client_certificate " + clients.file() + "; ssl_verify_client on;"); }
   void show(const Identity &identity, const std::string &password = "") {
@@ -123,20 +122,20 @@ TEST_F(Gateway, IsTrustedByADirectoryOfAuthoritiesWithoutHashes) {
   config["http"].erase("ca_file");
   config["http"]["ca_dir"] = (emulator.directory() / "authorities").string();
   write("authorities/README", "who we trust\n");
-  write("authorities/corp-root.crt", text_of(ca.file()));
+  write("authorities/corp-root.crt", ca.pem());
   write("authorities/emulator.pem", text_of(emulator.ca_file()));
   expect_contained(*open());
 }
 
 TEST_F(Gateway, OfARotatedAuthorityIsTrustedAfterAReload) {
   start(ca.issue());
-  const std::string file = write("both.pem", text_of(clients.file()) + text_of(emulator.ca_file()));
+  const std::string file = write("both.pem", clients.pem() + text_of(emulator.ca_file()));
   const auto host = open();
   expect_tls_error(*host, {name(), "\"CN=Gateway CA\"", "http.ca_file"});
   write("both.pem", "no certificate any more");
   EXPECT_EQ(host->reload(config).status, CORDON_E_TLS) << "and what was in use stays";
   expect_tls_error(*host, {name(), "\"CN=Gateway CA\"", "http.ca_file"});
-  write("both.pem", text_of(ca.file()) + text_of(emulator.ca_file()));
+  write("both.pem", ca.pem() + text_of(emulator.ca_file()));
   ASSERT_EQ(host->reload(config).status, CORDON_OK);
   expect_contained(*host);
 }
@@ -169,6 +168,98 @@ TEST_F(Gateway, WithACertificateForAnotherNameSaysForWhich) {
 TEST_F(Gateway, ThatOffersOldTlsOnlyIsRefused) {
   start(ca.issue(), "ssl_protocols TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;");
   expect_tls_error(*open(), {name(), "TLS older than 1.2"});
+}
+
+TEST_F(Gateway, IsReachedByIpV6) {
+  const std::string address = "[::1]:" + std::to_string(free_port());
+  start(ca.issue(), "listen " + address + " ssl http2;");
+  config["tenant_defaults"]["cloud"]["api"] = "https://" + address;
+  expect_contained(*open());
+}
+
+/// What preflight says of proxy, authorities and client certificate.
+class NetworkPreflight : public Gateway {
+ protected:
+  /// "result: text" of the first entry of a check; of the one whose text holds `part`.
+  std::string found(const std::string &check, const std::string &part = "") {
+    const auto host = open();
+    const Reply reply = host->call("preflight", Json::object(), 60'000);
+    EXPECT_EQ(reply.status, CORDON_OK) << ::testing::PrintToString(reply);
+    for (const Json &one : reply.document["checks"])
+      if (one["check"] == check && one["text"].get<std::string>().find(part) != std::string::npos)
+        return one["result"].get<std::string>() + ": " + one["text"].get<std::string>();
+    return "absent in " + reply.text;
+  }
+  static constexpr long kDay = 86'400;
+};
+
+TEST_F(NetworkPreflight, CountsTheDaysOfTheClientCertificate) {
+  EXPECT_TRUE(found("client_certificate").starts_with("absent"));
+  show(clients.issue("host-1", 100 * kDay));
+  EXPECT_EQ(found("client_certificate"), "ok: the client certificate \"CN=host-1\" is good for 99 days");
+  show(clients.issue("host-1", 10 * kDay + 3600));
+  EXPECT_NE(found("client_certificate").find("warning: the client certificate \"CN=host-1\" expires in 10 days"),
+            std::string::npos);
+  show(clients.issue("host-1", -3600));
+  EXPECT_NE(found("client_certificate").find("failed: the client certificate \"CN=host-1\" has expired at"),
+            std::string::npos);
+  show(clients.issue_between("host-1", kDay, 100 * kDay));
+  EXPECT_NE(found("client_certificate").find("is not valid before"), std::string::npos);
+  config["http"]["client_key_file"] = write("other.key", key_pem(clients.issue("host-2")));
+  EXPECT_NE(found("client_certificate").find("do not belong together"), std::string::npos);
+}
+
+TEST_F(NetworkPreflight, LooksIntoTheAuthorities) {
+  config["http"].erase("ca_file");
+  config["http"]["ca_dir"] = (emulator.directory() / "authorities").string();
+  EXPECT_NE(found("ca").find("failed: http.ca_dir can't be read"), std::string::npos);
+  write("authorities/notes.txt", "who we trust\n");
+  EXPECT_NE(found("ca").find("failed: http.ca_dir holds no PEM certificate"), std::string::npos);
+  write("authorities/old.pem", certificate_pem(ca.issue("Old CA", -3600)));
+  write("authorities/emulator.pem", text_of(emulator.ca_file()));
+  EXPECT_NE(found("ca", "without a certificate").find("warning: files of http.ca_dir without a certificate: notes.txt"),
+            std::string::npos);
+  EXPECT_NE(found("ca", "Old CA").find("warning: the CA \"CN=Old CA\" has expired at"), std::string::npos);
+  EXPECT_NE(found("ca", "are trusted").find("ok: 2 certificates"), std::string::npos);
+}
+
+TEST_F(NetworkPreflight, NamesTheProxyAndItsSecret) {
+  EXPECT_EQ(found("proxy"), "ok: none: servers are reached directly");
+  config["http"]["proxy"] = "http://127.0.0.1:9";
+  config["http"]["no_proxy"] = "localhost,.corp.example";
+  EXPECT_EQ(found("proxy"),
+            "ok: 127.0.0.1:9, named by http.proxy, without a sign-in; reached directly: localhost,.corp.example");
+  EXPECT_NE(found("api_reachable").find("through the proxy 127.0.0.1:9"), std::string::npos);
+  config["http"]["proxy_secret_name"] = "proxy-login";
+  EXPECT_EQ(found("proxy_secret"), "failed: the vault holds no secret proxy-login");
+}
+
+TEST(NetworkConfig, RefusesWhatContradictsItselfByNameAndWithoutAnEcho) {
+  const TempDirectory directory;
+  const auto refusal = [&](const Json &http) {
+    const Host host(Json{{"state_dir", (directory.path() / "state").string()},
+                         {"vault", {{"file", nullptr}}},
+                         {"http", http},
+                         {"recover", false}});
+    EXPECT_EQ(host.opened().status, CORDON_E_INVALID_ARGUMENT) << http.dump() << host.opened().message();
+    EXPECT_EQ(host.opened().message().find("hunter2"), std::string::npos);
+    return host.opened().pointer();
+  };
+  EXPECT_EQ(refusal({{"proxy", "http://worker:hunter2@proxy.example:3128"}}), "/http/proxy");
+  EXPECT_EQ(refusal({{"proxy", "socks5://proxy.example:1080"}}), "/http/proxy");
+  EXPECT_EQ(refusal({{"proxy", "http://proxy.example:3128/hunter2"}}), "/http/proxy");
+  EXPECT_EQ(refusal({{"proxy", "http://:3128"}}), "/http/proxy");
+  EXPECT_EQ(refusal({{"proxy", ""}, {"proxy_secret_name", "p"}}), "/http/proxy_secret_name");
+  EXPECT_EQ(refusal({{"proxy_auth", "digest"}}), "/http/proxy_auth");
+  EXPECT_EQ(refusal({{"proxy_auth", "ntlm"}, {"proxy_secret_name", "p"}}), "/http/proxy_auth");
+  EXPECT_EQ(refusal({{"ca_file", "ca.pem"}}), "/http/ca_file");
+  EXPECT_EQ(refusal({{"system_ca", false}}), "/http/system_ca");
+  EXPECT_EQ(refusal({{"client_key_file", "/k"}}), "/http/client_key_file");
+  EXPECT_EQ(refusal({{"client_certificate_file", "/c"}, {"client_certificate_secret_name", "c"}}),
+            "/http/client_certificate_secret_name");
+  // Nothing turns verification off, and a member that looks as if it did is refused.
+  for (const char *member : {"verify", "insecure", "verify_peer", "verify_tls", "skip_verify", "tls_min_version"})
+    EXPECT_EQ(refusal({{member, false}}).substr(0, 5), "/http") << member;
 }
 
 }  // namespace

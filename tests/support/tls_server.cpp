@@ -114,7 +114,7 @@ Identity TestCa::issue_between(const std::string &name, long from_s, long until_
   X509 *certificate = identity.certificate.get();
   X509_set_issuer_name(certificate, X509_get_subject_name(self_.certificate.get()));
   add_extension(certificate, self_.certificate.get(), NID_subject_alt_name,
-                "DNS:" + name + (name == "localhost" ? ",IP:127.0.0.1" : ""));
+                "DNS:" + name + (name == "localhost" ? ",IP:127.0.0.1,IP:::1" : ""));
   add_extension(certificate, self_.certificate.get(), NID_authority_key_identifier, "keyid");
   must(X509_sign(certificate, self_.key.get(), EVP_sha256()) > 0, "server certificate signature");
   return identity;

@@ -44,7 +44,8 @@ class TestCa {
   TestCa &operator=(const TestCa &) = delete;
 
   const std::string &file() const { return file_; }
-  /// A server certificate for `name` (also 127.0.0.1 when the name is localhost), valid from a day before
+  std::string pem() const { return certificate_pem(self_); }
+  /// A server certificate for `name` (also 127.0.0.1 and ::1 when the name is localhost), valid from a day before
   /// `valid_until_s` (seconds from now) or now, whichever is earlier.
   Identity issue(const std::string &name = "localhost", long valid_until_s = 3600) const;
   /// The same with both ends named, in seconds from now.
@@ -87,6 +88,7 @@ class TlsServer {
     void stall();
     void reset();  ///< RST instead of FIN
     void close();
+    std::string tls_version() const { return ssl_ != nullptr ? SSL_get_version(ssl_.get()) : ""; }
     bool session_was_resumed() const { return ssl_ != nullptr && SSL_session_reused(ssl_.get()) == 1; }
 
    private:
