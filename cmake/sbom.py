@@ -116,7 +116,7 @@ class Build:
     def shared(self, program):
         """The files that the dynamic loader takes for what the program asks for by name."""
         needed = re.findall(r"\(NEEDED\).*\[(.*)\]", output("readelf", "-dW", program))
-        known = dict(re.findall(r"^\s+(\S+) \(libc6,x86-64[^)]*\) => (\S+)$", output("/sbin/ldconfig", "-p"), flags=re.M))
+        known = dict(re.findall(r"^\s+(\S+) \(libc6,[^)]*\) => (\S+)$", output("/sbin/ldconfig", "-p"), flags=re.M))
         return {known[name] for name in needed if name != "libcordon.so.1"}
 
     def linked(self, name, program):
