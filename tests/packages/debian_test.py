@@ -62,20 +62,6 @@ class Packages(unittest.TestCase):
             self.assertIn("\nset -e\n", (root / name).read_text())
             subprocess.run(["dash", "-n", root / name], check=True)
 
-    def test_the_page_of_the_command_line_names_every_command_and_exit_code(self):
-        page = (Path(__file__).resolve().parents[2] / "cmake/man/cordon.1.in").read_text().replace("\\-", "-")
-        told = output(BUILD / "src/cli/cordon", "--help")
-        commands = re.findall(r"^  ([a-z]+) ", told.split("Subcommands:")[1].split("Exit codes:")[0], flags=re.M)
-        codes = re.findall(r"^  (\d+) ", told.split("Exit codes:")[1], flags=re.M)
-        self.assertGreater(len(commands), 10)
-        for word in commands:
-            self.assertRegex(page, rf"\b{word}\b")
-        for code in codes:
-            self.assertIn(f"\n.B {code}\n", page)
-        page = (Path(__file__).resolve().parents[2] / "cmake/man/cordon-emulator.1.in").read_text().replace("\\-", "-")
-        for option in re.findall(r"--[a-z-]+", output(BUILD / "src/emulator/cordon-emulator", "--help")):
-            self.assertIn(option, page)
-
     def test_packing_again_gives_the_same_bytes(self):
         output("cpack", "-B", self.folder / "again", cwd=BUILD)
         for path in PACKAGES.values():
