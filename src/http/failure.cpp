@@ -70,15 +70,16 @@ Error refused_by_proxy(const Transfer &transfer, const std::string &host) {
 
 Error timed_out(const Transfer &transfer, const std::string &host) {
   if (transfer.sent())
-    return network(
-        fmt::format("{} did not answer completely within {}", host, seconds(transfer.settings().exchange_timeout)));
+    return network(fmt::format("{} did not answer completely within {} (http.exchange_timeout_ms)", host,
+                               seconds(transfer.settings().exchange_timeout)));
   const char *phase = !reached(transfer.easy(), CURLINFO_NAMELOOKUP_TIME_T) ? "its name was not resolved"
                       : number(transfer.easy(), CURLINFO_LOCAL_PORT) == 0   ? "nothing answers at its address"
                                                                             : "the TLS handshake was not finished";
-  return network(
-      fmt::format("no connection to {} within {} (http.connect_timeout_ms): {}; check DNS, network and "
-                  "http.proxy",
-                  host, seconds(transfer.settings().connect_timeout), phase));
+  const Proxy *proxy = transfer.way().proxy;
+  return network(fmt::format("no connection to {}{} within {} (http.connect_timeout_ms): {}; check DNS, network and {}",
+                             host, proxy != nullptr ? " through the proxy " + proxy->host() : "",
+                             seconds(transfer.settings().connect_timeout), phase,
+                             proxy != nullptr ? proxy->place() : "http.proxy"));
 }
 
 Error connection_lost(const Transfer &transfer, const std::string &host) {

@@ -92,16 +92,19 @@ Proxy Proxy::of(const Settings &settings) {
   proxy.no_proxy_ = settings.no_proxy ? *settings.no_proxy : environment({"no_proxy", "NO_PROXY"});
   if (url.empty()) return proxy;
   if (url.find("://") == std::string::npos) url = "http://" + url;
-  const auto begin = url.find("://") + 3;
-  const auto end = std::min(url.find_first_of("/?#", begin), url.size());
-  if (const auto at = url.rfind('@', end); at != std::string::npos && at >= begin) {
-    if (const auto user = percent_decode(std::string_view(url).substr(begin, at - begin), false))
-      proxy.credentials_ = Secret(*user);
-    url.erase(begin, at + 1 - begin);
-  }
   proxy.host_ = host_of(url);
   proxy.url_ = std::move(url);
+  if (proxy.is_http()) proxy.take_credentials();
   return proxy;
+}
+
+void Proxy::take_credentials() {
+  const auto begin = url_.find("://") + 3;
+  const auto at = url_.rfind('@', std::min(url_.find_first_of("/?#", begin), url_.size()));
+  if (at == std::string::npos || at < begin) return;
+  if (const auto user = percent_decode(std::string_view(url_).substr(begin, at - begin), false))
+    credentials_ = Secret(*user);
+  url_.erase(begin, at + 1 - begin);
 }
 
 bool Proxy::serves(std::string_view url) const {

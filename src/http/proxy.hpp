@@ -21,7 +21,7 @@ class Proxy {
   bool is_set() const { return !url_.empty(); }
   /// Requests to this URL go through it.
   bool serves(std::string_view url) const;
-  /// As libcurl takes it; without user and password.
+  /// As libcurl takes it; an HTTP proxy's without user and password.
   const std::string &url() const { return url_; }
   const std::string &host() const { return host_; }  ///< with the port, for messages
   bool speaks_tls() const;
@@ -33,6 +33,8 @@ class Proxy {
   const Secret &credentials() const { return credentials_; }
 
  private:
+  void take_credentials();
+
   std::string url_;
   std::string host_;
   std::string place_ = "http.proxy";

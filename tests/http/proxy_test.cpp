@@ -74,6 +74,11 @@ TEST_F(ProxyOfTheEnvironment, CountsOnlyWhereTheSettingsLeaveItTo) {
   EXPECT_TRUE(https.speaks_tls());
   EXPECT_EQ(https.credentials().reveal(), "worker:a:b");
 
+  setenv("https_proxy", "socks5h://worker:a@socks.test:1080", 1);  // libcurl's business
+  EXPECT_EQ(Proxy::of(Settings()).url(), "socks5h://worker:a@socks.test:1080");
+  EXPECT_EQ(Proxy::of(Settings()).host(), "socks.test:1080");
+  EXPECT_TRUE(Proxy::of(Settings()).credentials().empty());
+
   Settings settings;
   settings.proxy = "";
   EXPECT_FALSE(Proxy::of(settings).serves("https://other.test/"));
@@ -168,6 +173,19 @@ TEST_F(SignIn, ASecretOfAnotherFormIsNamedAndNotShown) {
     EXPECT_THAT(exchange.error.message, Not(HasSubstr(form)));
     EXPECT_TRUE(proxy->requests().empty());
   }
+}
+
+TEST_F(SignIn, AProxyThatDoesNotAnswerIsNamedOnceTheConnectTimeOutHasPassed) {
+  proxy.emplace(
+      ca.issue(), [](Connection &connection) { connection.stall(); }, test::TlsServer::Start::Raw);
+  Settings settings = trusting(ca);
+  settings.proxy = "http://127.0.0.1:" + std::to_string(proxy->port());
+  settings.connect_timeout = std::chrono::milliseconds(50);
+  transport.emplace(loop, settings);
+  const Exchange exchange = send(get("https://api.example.test/"));
+  EXPECT_EQ(exchange.error.status, Status::Network);
+  EXPECT_TRUE(exchange.error.retryable);
+  EXPECT_THAT(exchange.error.message, HasSubstr("through the proxy 127.0.0.1:" + std::to_string(proxy->port())));
 }
 
 TEST_F(SignIn, TheTokenIsNotShownToTheProxy) {
