@@ -5,7 +5,8 @@
 
 A mount namespace of its own has: a root that is read-only; a secret volume as the kubelet lays it out (tmpfs, read-only,
 `..data` and the files as symbolic links, root:fsGroup 0440, read by uid 1000); the CA in a volume of the same kind; one
-writable volume (emptyDir, root:fsGroup 2777). Nothing else can be written to. Exits 77 where mount namespaces or changing users are not permitted.
+writable volume (emptyDir, root:fsGroup 2777). Nothing else can be written to. Exits 77 where mount
+namespaces or changing users are not permitted.
 """
 
 import json
