@@ -84,6 +84,14 @@ TEST_F(Gateway, ThatWantsACertificateSaysSo) {
       *open(), {name(), "wants a client certificate of the issuer \"CN=Client CA\"", "http.client_certificate_file"});
 }
 
+TEST_F(Gateway, BeforeTheSignInWantsACertificateToo) {
+  start_mutual();
+  config["tenant_defaults"]["cloud"]["login"] = nginx->origin();
+  expect_tls_error(*open(), {"no token for tenant contoso", name(), "wants a client certificate"});
+  show(clients.issue("host-1"));
+  expect_contained(*open());
+}
+
 TEST_F(Gateway, ThatDoesNotKnowTheClientsAuthoritySaysWhoseItIs) {
   start_mutual();
   show(TestCa("Other CA").issue("host-1"));
