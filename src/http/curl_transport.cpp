@@ -60,9 +60,9 @@ void learn(Way &way, std::optional<CURLcode> code, const Transfer &transfer) {
 
 /// Everything that settings decide, as one: who has begun with it ends with it.
 struct CurlTransport::Network {
-  Network(loop::Scheduler &scheduler, Settings settings_, const SecretReader &read_secret)
+  Network(loop::Scheduler &scheduler, Settings settings_, Proxy proxy_, const SecretReader &read_secret)
       : settings(std::move(settings_)),
-        proxy(Proxy::of(settings)),
+        proxy(std::move(proxy_)),
         sign_in(std::make_shared<ProxySignIn>(scheduler, settings, proxy, read_secret)),
         tls(settings, read_secret) {}
 
@@ -92,20 +92,20 @@ struct CurlTransport::Network {
   TlsSource tls;
 };
 
-CurlTransport::CurlTransport(loop::CurlLoop &loop, Settings settings, SecretReader read_secret)
+CurlTransport::CurlTransport(loop::CurlLoop &loop, const Settings &settings, SecretReader read_secret)
     : loop_(loop),
       read_secret_(
           read_secret
               ? std::move(read_secret)
               : [](const std::string
                        &) { return Result<Secret>(fail(Status::VaultLocked, "there is no vault to hold it")); }),
-      network_(std::make_shared<Network>(loop.scheduler(), std::move(settings), read_secret_)),
+      network_(std::make_shared<Network>(loop.scheduler(), settings, Proxy::of(settings), read_secret_)),
       pool_(std::make_shared<HandlePool>()) {}
 
 CurlTransport::~CurlTransport() = default;
 
-Result<void> CurlTransport::use(Settings settings) {
-  auto network = std::make_shared<Network>(loop_.scheduler(), std::move(settings), read_secret_);
+Result<void> CurlTransport::use(Settings settings, Proxy proxy) {
+  auto network = std::make_shared<Network>(loop_.scheduler(), std::move(settings), std::move(proxy), read_secret_);
   auto material = network->tls.current(loop_.scheduler().now());
   if (!material && material.error().status != Status::VaultLocked) return fail(std::move(material.error()));
   network_ = std::move(network);

@@ -156,9 +156,11 @@ Result<void> Runtime::reload(std::string_view config_json) {
                         .at(fmt::format("/{}", member)));
   }
   auto next = std::make_shared<Config>(std::move(*read));
-  const auto apply = [this, next](loop::Scope &) -> loop::Task<Result<bool>> {
+  // Here, for the environment is this thread's to read.
+  const auto proxy = std::make_shared<http::Proxy>(http::Proxy::of(next->http));
+  const auto apply = [this, next, proxy](loop::Scope &) -> loop::Task<Result<bool>> {
     // First, for it may fail; also with unchanged settings, for the files they name may have been rotated.
-    if (auto used = transport_.use(next->http); !used) co_return fail(std::move(used.error()));
+    if (auto used = transport_.use(next->http, std::move(*proxy)); !used) co_return fail(std::move(used.error()));
     std::map<std::string, std::shared_ptr<response::Tenant>> former;  // released after the lock
     {
       const std::lock_guard lock(mutex_);

@@ -63,7 +63,7 @@ class Tls : public HttpTest {
   }
   Result<void> use(const Settings &settings) {
     std::promise<Result<void>> done;
-    loop.scheduler().post([&] { done.set_value(transport->use(settings)); });
+    loop.scheduler().post([&] { done.set_value(transport->use(settings, Proxy::of(settings))); });
     return done.get_future().get();
   }
 
