@@ -105,9 +105,11 @@ CurlTransport::CurlTransport(loop::CurlLoop &loop, const Settings &settings, Sec
 CurlTransport::~CurlTransport() = default;
 
 Result<void> CurlTransport::use(Settings settings, Proxy proxy) {
-  auto network = std::make_shared<Network>(loop_.scheduler(), std::move(settings), std::move(proxy), read_secret_);
-  auto material = network->tls.current(loop_.scheduler().now());
-  if (!material && material.error().status != Status::VaultLocked) return fail(std::move(material.error()));
+  std::shared_ptr<Network> network = network_;
+  // The same again keeps what it knows: connections, and whether the proxy has refused the password.
+  if (settings != network->settings || !proxy.equals(network->proxy))
+    network = std::make_shared<Network>(loop_.scheduler(), std::move(settings), std::move(proxy), read_secret_);
+  if (auto renewed = network->tls.renew(); !renewed && renewed.error().status != Status::VaultLocked) return renewed;
   network_ = std::move(network);
   return {};
 }

@@ -19,10 +19,10 @@ class CurlTransport final : public Transport {
   ~CurlTransport() override;
 
   loop::Task<Exchange> send(const Request &request, loop::Scope &scope) override;
-  /// From now on requests are sent by these settings and their proxy (made where the environment may be read), over new
-  /// connections; those under way end as they began. Files are read anew; nothing changes when they can't be used
-  /// (errors as TlsMaterial::load). A locked vault is no error: what it holds is read at the first need. [loop], or
-  /// before it is started
+  /// From now on requests are sent by these settings and their proxy (made where the environment may be read), those
+  /// under way end as they began. Files are read anew; when they or the settings differ, new connections are made.
+  /// Nothing changes when files can't be used (errors as TlsMaterial::load). A locked vault is no error: what it holds
+  /// is read at the first need. [loop]
   Result<void> use(Settings settings, Proxy proxy);
   /// The proxy in use. [loop]; valid until use()
   const Proxy &proxy() const;

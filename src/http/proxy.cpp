@@ -107,6 +107,10 @@ void Proxy::take_credentials() {
   url_.erase(begin, at + 1 - begin);
 }
 
+bool Proxy::equals(const Proxy &other) const {
+  return url_ == other.url_ && no_proxy_ == other.no_proxy_ && credentials_.equals(other.credentials_);
+}
+
 bool Proxy::serves(std::string_view url) const {
   return is_set() && !is_direct(no_proxy_, without_port(host_of(url)));
 }

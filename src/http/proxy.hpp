@@ -18,6 +18,8 @@ class Proxy {
   /// As `settings` say, and as https_proxy, all_proxy and no_proxy where they leave it to the environment.
   static Proxy of(const Settings &settings);
 
+  /// Leads the same requests the same way.
+  bool equals(const Proxy &other) const;
   bool is_set() const { return !url_.empty(); }
   /// Requests to this URL go through it.
   bool serves(std::string_view url) const;

@@ -17,6 +17,7 @@ using SecretReader = std::function<Result<Secret>(const std::string &name)>;
 /// How servers are reached and trusted. Certificates are always verified; nothing here can change that.
 struct Settings {
   Settings() = default;
+  bool operator==(const Settings &) const = default;
 
   std::string ca_file;     ///< PEM; trusted instead of the system's CAs
   std::string ca_dir;      ///< directory of PEM files, likewise

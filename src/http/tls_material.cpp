@@ -223,17 +223,19 @@ Secret TlsSource::fingerprint() const {
   return digest;
 }
 
+Result<void> TlsSource::renew() {
+  Secret found = fingerprint();
+  if (material_ && found.equals(loaded_from_)) return {};
+  auto loaded = TlsMaterial::load(settings_, read_secret_);
+  if (!loaded) return fail(std::move(loaded.error()));
+  material_ = std::move(*loaded);
+  loaded_from_ = std::move(found);
+  return {};
+}
+
 Result<std::shared_ptr<const TlsMaterial>> TlsSource::current(BootTime now) {
   if (material_ && now < look_again_) return material_;
-  Secret found = fingerprint();
-  if (!material_ || !found.equals(loaded_from_)) {
-    auto loaded = TlsMaterial::load(settings_, read_secret_);
-    if (!loaded && !material_) return loaded;
-    if (loaded) {
-      material_ = std::move(*loaded);
-      loaded_from_ = std::move(found);
-    }
-  }
+  if (auto renewed = renew(); !renewed && !material_) return fail(std::move(renewed.error()));
   look_again_ = now + kLookInterval;
   return material_;
 }

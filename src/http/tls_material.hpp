@@ -44,6 +44,8 @@ class TlsSource {
 
   /// Errors as TlsMaterial::load, while nothing has been loaded yet.
   Result<std::shared_ptr<const TlsMaterial>> current(BootTime now);
+  /// Looks for changed files now. Errors as TlsMaterial::load; what is in use stays then.
+  Result<void> renew();
   /// A handshake failed: look for changed files before the next one.
   void look_again() { look_again_ = BootTime(); }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cstdlib>
+#include <mutex>
 
 #include "http_fixture.hpp"
 
@@ -105,12 +106,11 @@ class SignIn : public HttpTest {
           connection.answer(right ? 502 : 407, "", right ? "" : "Proxy-Authenticate: Basic realm=\"x\"\r\n");
         },
         test::TlsServer::Start::Raw);
-    Settings settings = trusting(ca);
+    settings = trusting(ca);
     settings.proxy = "http://127.0.0.1:" + std::to_string(proxy->port());
     settings.proxy_secret_name = "login";
     transport.emplace(loop, settings, [this](const std::string &) -> Result<Secret> {
       const std::lock_guard lock(mutex);
-      ++reads;
       return Secret(secret);
     });
   }
@@ -127,7 +127,7 @@ class SignIn : public HttpTest {
   }
   std::mutex mutex;
   std::string secret = "worker:wrong";
-  int reads = 0;
+  Settings settings;
   std::optional<test::TlsServer> proxy;
 };
 
@@ -142,6 +142,16 @@ TEST_F(SignIn, AWrongPasswordIsShownOnceByHoweverMany) {
       EXPECT_THAT(exchange.error.message, HasSubstr("secret login"));
       EXPECT_THAT(exchange.error.message, Not(HasSubstr("wrong")));
     }
+  EXPECT_EQ(proxy->requests().size(), 1u);
+}
+
+TEST_F(SignIn, ThatFailedIsRememberedWhenTheSameSettingsAreUsedAgain) {
+  start_proxy();
+  send(get("https://api.example.test/"));
+  std::promise<Result<void>> used;
+  loop.scheduler().post([&] { used.set_value(transport->use(settings, Proxy::of(settings))); });
+  ASSERT_TRUE(used.get_future().get());
+  EXPECT_THAT(send(get("https://api.example.test/")).error.message, HasSubstr("HTTP 407"));
   EXPECT_EQ(proxy->requests().size(), 1u);
 }
 
@@ -178,7 +188,7 @@ TEST_F(SignIn, ASecretOfAnotherFormIsNamedAndNotShown) {
 TEST_F(SignIn, AProxyThatDoesNotAnswerIsNamedOnceTheConnectTimeOutHasPassed) {
   proxy.emplace(
       ca.issue(), [](Connection &connection) { connection.stall(); }, test::TlsServer::Start::Raw);
-  Settings settings = trusting(ca);
+  settings = trusting(ca);
   settings.proxy = "http://127.0.0.1:" + std::to_string(proxy->port());
   settings.connect_timeout = std::chrono::milliseconds(50);
   transport.emplace(loop, settings);

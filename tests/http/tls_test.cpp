@@ -54,6 +54,11 @@ class Tls : public HttpTest {
     settings.client_certificate_file = write("client.pem", certificate_pem(identity) + key_pem(identity));
     return settings;
   }
+  Settings showing_again() const {
+    Settings settings = trusting(ca);
+    settings.client_certificate_file = files.directory() + "/client.pem";
+    return settings;
+  }
   std::string write(const std::string &name, const std::string &text) {
     const std::string path = files.directory() + "/" + name;
     std::filesystem::remove(path);
@@ -168,9 +173,17 @@ TEST_F(Tls, NewSettingsMakeNewConnectionsAndBadOnesChangeNothing) {
   ASSERT_TRUE(send(post(server->url())).response);
   EXPECT_EQ(server->connections(), 1);
 
+  ASSERT_TRUE(use(trusting(ca)));
+  EXPECT_EQ(send(post(server->url())).error.status, Status::Tls) << "nobody is shown any more";
   ASSERT_TRUE(use(showing(clients.issue("host-2"))));
   ASSERT_TRUE(send(post(server->url())).response);
-  EXPECT_EQ(server->connections(), 2);
+  const int connections = server->connections();
+  ASSERT_TRUE(use(showing_again()));
+  ASSERT_TRUE(send(post(server->url())).response);
+  EXPECT_EQ(server->connections(), connections) << "the same again";
+  ASSERT_TRUE(use(showing(clients.issue("host-3"))));
+  ASSERT_TRUE(send(post(server->url())).response);
+  EXPECT_EQ(server->connections(), connections + 1) << "the same file with another certificate";
 
   ASSERT_TRUE(use(trusting(clients)));
   EXPECT_EQ(send(post(server->url())).error.status, Status::Tls) << "no connection of those trusted before";
