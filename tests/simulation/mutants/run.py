@@ -96,7 +96,7 @@ def first_broken(seeds, jobs):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    arguments.add_argument("--seeds", type=int, default=2000)
+    arguments.add_argument("--seeds", type=int, default=20000)
     arguments.add_argument("--jobs", type=int, default=os.cpu_count())
     arguments.add_argument("names", nargs="*")
     settings = arguments.parse_args()
