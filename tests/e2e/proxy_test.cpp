@@ -26,6 +26,7 @@ class ThroughSquid : public EmulatorTest {
     Squid::Setup setup;
     setup.auth = auth;
     setup.upstream_ca = emulator.ca_file();
+    setup.client_ca = client_ca;
     squid.emplace(ca.issue(), setup);
     ASSERT_TRUE(squid->is_up());
     config["http"]["proxy"] = squid->url();
@@ -77,6 +78,7 @@ class ThroughSquid : public EmulatorTest {
   }
 
   TestCa ca{"Corp Inspection CA"};
+  std::string client_ca;
   std::optional<Squid> squid;
 };
 
@@ -111,6 +113,26 @@ TEST_F(ThroughSquid, OverTlsContainsADeviceAndItsCertificateIsChecked) {
     EXPECT_EQ(squid->count("CONNECT"), 0) << "the password was not shown to it";
   }
   config["http"]["ca_file"] = both_authorities();
+  expect_contained(*open_with());
+}
+
+TEST_F(ThroughSquid, OverTlsThatWantsACertificateIsShownOne) {
+  const TestCa clients("Client CA");
+  client_ca = clients.file();
+  start();
+  config["http"]["proxy"] = squid->tls_url();
+  config["http"]["ca_file"] = both_authorities();
+  {
+    const auto host = open_with();
+    expect_refused(*host, CORDON_E_TLS,
+                   {"the proxy " + squid->tls_host() + " wants a client certificate of the issuer \"CN=Client CA\"",
+                    "http.client_certificate_file"});
+  }
+  const Identity identity = clients.issue("host-1");
+  const std::filesystem::path file = emulator.directory() / "client.pem";
+  std::ofstream(file) << certificate_pem(identity) << key_pem(identity);
+  std::filesystem::permissions(file, std::filesystem::perms::owner_read);
+  config["http"]["client_certificate_file"] = file.string();
   expect_contained(*open_with());
 }
 

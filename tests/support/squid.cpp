@@ -38,23 +38,26 @@ Squid::Squid(const Identity &identity, const Setup &setup)
   const std::string certificate = process_.write("cert.pem", certificate_pem(identity));
   const std::string key = process_.write("key.pem", key_pem(identity));
   const std::string tls = fmt::format("tls-cert={} tls-key={}", certificate, key);
-  std::string upstream;
-  if (!setup.upstream_ca.empty()) {
-    std::ifstream file(setup.upstream_ca);
-    const std::string copy = process_.write("upstream.pem", {std::istreambuf_iterator<char>(file), {}});
-    upstream = fmt::format("tls_outgoing_options cafile={}\n", copy);
-  }
+  const auto copy = [this](const char *name, const std::string &path) {  // its user can't read everywhere
+    std::ifstream file(path);
+    return process_.write(name, {std::istreambuf_iterator<char>(file), {}});
+  };
+  const std::string upstream = setup.upstream_ca.empty() ? std::string()
+                                                         : fmt::format("tls_outgoing_options cafile={}\n",
+                                                                       copy("upstream.pem", setup.upstream_ca));
+  const std::string mutual =
+      setup.client_ca.empty() ? std::string() : " clientca=" + copy("clients.pem", setup.client_ca);
   const std::string config = process_.write(
       "squid.conf",
-      fmt::format("{}http_port 127.0.0.1:{}\nhttps_port 127.0.0.1:{} {}\n"
+      fmt::format("{}http_port 127.0.0.1:{}\nhttps_port 127.0.0.1:{} {}{}\n"
                   "http_port 127.0.0.1:{} ssl-bump {} generate-host-certificates=off\n"
                   "acl inspected localport {}\nssl_bump bump inspected\nssl_bump none all\n{}"
                   "cache deny all\ncache_mem 8 MB\npid_filename none\ncoredump_dir none\nnetdb_filename none\n"
                   "access_log stdio:{}/access.log\ncache_log {}/cache.log\ncache_store_log none\npinger_enable off\n"
                   "logfile_rotate 0\nbuffered_logs off\nshutdown_lifetime 0 seconds\nvisible_hostname localhost\n"
                   "max_filedescriptors 512\n",
-                  sign_in(process_, setup), port_, tls_port_, tls, inspecting_port_, tls, inspecting_port_, upstream,
-                  process_.directory(), process_.directory()));
+                  sign_in(process_, setup), port_, tls_port_, tls, mutual, inspecting_port_, tls, inspecting_port_,
+                  upstream, process_.directory(), process_.directory()));
   process_.start({kSquid, "-N", "-f", config}, inspecting_port_);
 }
 

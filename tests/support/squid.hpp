@@ -15,7 +15,8 @@ class Squid {
     Auth auth = Auth::Basic;
     std::string user = "worker";
     std::string password = "correct horse battery";
-    std::string upstream_ca;  ///< whom it trusts where it opens TLS
+    std::string upstream_ca{};  ///< file; whom it trusts where it opens TLS
+    std::string client_ca{};    ///< file; over TLS it wants a certificate of this CA
   };
 
   /// With TLS of its own, and able to open others' (the package squid-openssl).
