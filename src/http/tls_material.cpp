@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sodium.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -97,19 +98,25 @@ Result<void> trust_directory(TlsMaterial &material, const std::string &path) {
   return {};
 }
 
+/// Where this system keeps its CAs: as libcurl was built, else where other distributions have them, for a library that
+/// was built for none.
+const char *system_ca_file() {
+  const char *by_curl = curl_version_info(CURLVERSION_NOW)->cainfo;
+  for (const char *path : {by_curl, "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                           "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"})
+    if (path != nullptr && access(path, R_OK) == 0) return path;
+  return by_curl != nullptr ? by_curl : "/etc/ssl/certs/ca-certificates.crt";
+}
+
 Result<void> trust_system(TlsMaterial &material) {
-  const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
   material.trusts_system = true;
-  if (curl->cainfo == nullptr) {
-    X509_STORE_set_default_paths(material.trusted.get());
-    return {};
-  }
-  const auto text = read_regular_file(curl->cainfo);
+  const char *path = system_ca_file();
+  const auto text = read_regular_file(path);
   const auto certificates = text ? read_certificates(*text) : std::vector<CertificatePtr>();
   if (certificates.empty())
-    return fail(Status::Tls,
-                fmt::format("this system has no CA certificates in {}; install ca-certificates, or set http.ca_file",
-                            curl->cainfo));
+    return fail(
+        Status::Tls,
+        fmt::format("this system has no CA certificates in {}; install ca-certificates, or set http.ca_file", path));
   trust(material, certificates);
   return {};
 }
@@ -214,7 +221,7 @@ Secret TlsSource::fingerprint() const {
   for (const std::string *path : {&settings_.ca_file, &settings_.client_certificate_file, &settings_.client_key_file})
     add_file_state(state, *path);
   add_directory_state(state, settings_.ca_dir);
-  if (const char *system = curl_version_info(CURLVERSION_NOW)->cainfo) add_file_state(state, system);
+  add_file_state(state, system_ca_file());
   for (const std::string *name :
        {&settings_.client_certificate_secret_name, &settings_.client_key_password_secret_name})
     add_secret_state(state, *name, read_secret_);
