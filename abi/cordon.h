@@ -286,8 +286,9 @@ CORDON_API int32_t cordon_call(cordon_client *client, const char *operation, con
  *
  * request_id  receives the request id, a UUID; free with cordon_string_free
  *
- * Returns CORDON_OK = recorded (not: done). Errors: those of checks without the network: INVALID_ARGUMENT (a dry run too:
- * it has no request id; use cordon_call), NOT_SUPPORTED, KEY_REUSED, REFUSED_BY_POLICY, HALTED, LEDGER. [any-thread]
+ * Returns CORDON_OK = recorded (not: done). Errors: those of checks without the network: INVALID_ARGUMENT (a dry run
+ * too: it has no request id; use cordon_call), NOT_SUPPORTED, KEY_REUSED, REFUSED_BY_POLICY, HALTED, LEDGER.
+ * [any-thread]
  */
 CORDON_API int32_t cordon_submit(cordon_client *client, const char *operation, const char *request_json,
                                  char **request_id, cordon_error **error);
