@@ -190,11 +190,10 @@ CORDON_API int32_t cordon_init(uint32_t host_abi, const char *config_json, cordo
                                cordon_error **error);
 
 /*
- * Takes over a changed configuration; calls under way finish under the old one. On an error the old one stays. The files
- * that "http" names (CAs, client certificate and key) are read anew, also when the configuration is the same.
- * config_json as for cordon_init. Errors: INVALID_STATE for a key that cannot change while the client lives; TLS for such
- * a file that cannot be used.
- * [any-thread] [blocking]
+ * Takes over a changed configuration; calls under way finish under the old one. On an error the old one stays. The
+ * files that "http" names (CAs, client certificate and key) are read anew, also when the configuration is the same.
+ * config_json as for cordon_init. Errors: INVALID_STATE for a key that cannot change while the client lives; TLS for
+ * such a file that cannot be used. [any-thread] [blocking]
  */
 CORDON_API int32_t cordon_reload(cordon_client *client, const char *config_json, cordon_error **error);
 
