@@ -26,7 +26,10 @@ extern "C" CURLcode curl_easy_setopt(CURL *easy, CURLoption option, ...) {
   using SetOption = CURLcode (*)(CURL *, CURLoption, ...);
   static const auto real = reinterpret_cast<SetOption>(dlsym(RTLD_NEXT, "curl_easy_setopt"));
   va_list arguments;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wvarargs"  // libcurl says that its enumeration stands here
   va_start(arguments, option);
+#pragma GCC diagnostic pop
   void *value = va_arg(arguments, void *);
   va_end(arguments);
   settings_seen()[option].insert(option < CURLOPTTYPE_OBJECTPOINT ? reinterpret_cast<long>(value) : 0);
