@@ -193,12 +193,13 @@ CORDON_API int32_t cordon_init(uint32_t host_abi, const char *config_json, cordo
  * Takes over a changed configuration, and the tenants' files as they are now: adds, changes and removes tenants while
  * calls run. A call under way for a changed tenant goes on. For a tenant that was removed nothing is sent any more:
  * blocking calls that have not sent are withdrawn (CORDON_NOT_SENT), those that wait for the end of an action return
- * CORDON_PENDING; other requests stay in the ledger and go on when a reload brings the tenant back, or expire.
+ * CORDON_PENDING; other requests stay in the ledger and go on when a reload brings the tenant back, or expire. The
+ * files that "http" names (CAs, client certificate and key) are read anew, also when the configuration is the same.
  * config_json as for cordon_init.
  *
  * Errors: INVALID_STATE: all was taken over, but the tenants that the message names can't be used, which harms no
  * other. With any other error the old configuration stays: INVALID_ARGUMENT (a key, or one that can't change while the
- * client lives), NOT_SUPPORTED. [any-thread] [blocking]
+ * client lives), TLS (such a file that can't be used), NOT_SUPPORTED. [any-thread] [blocking]
  */
 CORDON_API int32_t cordon_reload(cordon_client *client, const char *config_json, cordon_error **error);
 
@@ -290,8 +291,9 @@ CORDON_API int32_t cordon_call(cordon_client *client, const char *operation, con
  *
  * request_id  receives the request id, a UUID; free with cordon_string_free
  *
- * Returns CORDON_OK = recorded (not: done), DRY_RUN. Errors: those of checks without the network: NOT_SUPPORTED,
- * KEY_REUSED, REFUSED_BY_POLICY, HALTED, LEDGER. [any-thread]
+ * Returns CORDON_OK = recorded (not: done). Errors: those of checks without the network: INVALID_ARGUMENT (a dry run
+ * too: it has no request id; use cordon_call), NOT_SUPPORTED, KEY_REUSED, REFUSED_BY_POLICY, HALTED, LEDGER.
+ * [any-thread]
  */
 CORDON_API int32_t cordon_submit(cordon_client *client, const char *operation, const char *request_json,
                                  char **request_id, cordon_error **error);
@@ -317,8 +319,8 @@ CORDON_API int32_t cordon_next_event(cordon_client *client, const char *options_
 CORDON_API int32_t cordon_event_fd(cordon_client *client, int32_t *fd, cordon_error **error);
 
 /*
- * Takes back a request of which no byte has left; it ends as "withdrawn". Changes nothing at the service.
- * Errors: INVALID_STATE (sent, or ended), NOT_FOUND, LEDGER. [any-thread]
+ * Takes back a request of which no byte has left; it ends as "withdrawn". Changes nothing at the service. CORDON_OK too
+ * for one that is withdrawn already. Errors: INVALID_STATE (sent, or ended otherwise), NOT_FOUND, LEDGER. [any-thread]
  */
 CORDON_API int32_t cordon_withdraw(cordon_client *client, const char *request_id, cordon_error **error);
 

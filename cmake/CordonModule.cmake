@@ -3,6 +3,7 @@ add_library(cordon_flags INTERFACE)
 target_compile_options(
   cordon_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
                          $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Woverloaded-virtual>)
+target_link_options(cordon_flags INTERFACE LINKER:-z,now,-z,relro)
 if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   # It takes what a unity source includes for a header.
   target_compile_options(cordon_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
@@ -14,6 +15,9 @@ if(CORDON_SANITIZE)
   if(CMAKE_CXX_COMPILER_ID STREQUAL Clang AND CORDON_SANITIZE MATCHES undefined)
     # clang 14 can't emit the type mark of that check for the parts of a coroutine.
     target_compile_options(cordon_flags INTERFACE -fno-sanitize=function)
+    # A C program that loads the library has to bring along what the library's checks of C++ need.
+    target_link_options(cordon_flags INTERFACE $<$<LINK_LANGUAGE:C>:-fsanitize-link-c++-runtime>)
+    target_link_libraries(cordon_flags INTERFACE $<$<LINK_LANGUAGE:C>:stdc++>)
   endif()
 endif()
 
@@ -23,7 +27,6 @@ function(cordon_module name)
   cmake_parse_arguments(arg "" "" "DEPS;LINK;ALONE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   add_library(cordon_${name} STATIC ${sources})
-  set_property(GLOBAL PROPERTY cordon_${name}_alone ${arg_ALONE})
   if(arg_ALONE)
     set_source_files_properties(${arg_ALONE} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   endif()

@@ -1,10 +1,10 @@
 #!/bin/sh
 # Installs the Debian or Ubuntu packages that Cordon is built and tested with; quick when nothing is missing.
 #
-#   sh cmake/bootstrap.sh [build] [test] [bench]      (no argument: build and test)
+#   sh cmake/bootstrap.sh [build] [test] [bench] [packages]      (no argument: build and test)
 #
 # Exit: 0 everything is there, 1 something is missing and could not be installed (one line says what and how).
-# Services that packages bring along (nginx) are neither started nor enabled.
+# Services that packages bring along (nginx, squid) are neither started nor enabled.
 set -eu
 
 build_packages='g++ cmake ninja-build ccache pkg-config|pkgconf curl ca-certificates
@@ -13,10 +13,11 @@ build_packages='g++ cmake ninja-build ccache pkg-config|pkgconf curl ca-certific
 # A word of these lists is one or more names, the first that can be had; @name is a command that will do instead, from
 # wherever it came.
 # The format and lint stages are defined by LLVM 14; elsewhere tests/run.sh names them as skipped.
-test_packages='git python3 python3-nacl python3-venv mypy luajit strace gdb nginx libgtest-dev libgmock-dev
+test_packages='git python3 python3-nacl python3-venv mypy luajit strace gdb nginx squid-openssl|squid libgtest-dev libgmock-dev
   abigail-tools clang clang-format-14|clang-format clang-tidy-14|clang-tidy
   @go|golang-go @rustc|rustc @cargo|cargo @node|nodejs @npm|npm'
 bench_packages='python3 strace openssl nginx'
+packages_packages='python3 binutils dpkg-dev lintian debootstrap libnghttp2-dev'
 
 die() {
   echo "bootstrap: $*" >&2
@@ -99,12 +100,16 @@ unmet() {
   done
 }
 
+has_service() {
+  [ -e "/etc/init.d/$1" ]
+}
+
 # While packages are configured, policy-rc.d keeps their services from starting; the caller's own one is put back.
 install() {
   guard=/usr/sbin/policy-rc.d
   kept=$guard.kept-by-cordon
-  had_nginx=no
-  if installed nginx-common; then had_nginx=yes; fi
+  brought=''
+  for service in nginx squid; do has_service "$service" || brought="$brought $service"; done
   restore='
     if [ -e "'$kept'" ]; then as_root mv -f "'$kept'" "'$guard'"; elif [ -e "'$guard'" ]; then as_root rm -f "'$guard'"; fi'
   trap "$restore" EXIT
@@ -116,9 +121,10 @@ install() {
   eval "$restore"
   trap - EXIT HUP INT TERM
   look
-  if [ "$had_nginx" = no ] && installed nginx-common; then
-    as_root systemctl disable nginx >/dev/null 2>&1 || as_root update-rc.d nginx disable >/dev/null 2>&1 || :
-  fi
+  for service in $brought; do
+    has_service "$service" || continue
+    as_root systemctl disable "$service" >/dev/null 2>&1 || as_root update-rc.d "$service" disable >/dev/null 2>&1 || :
+  done
   return "$status"
 }
 
@@ -133,7 +139,8 @@ for group in "$@"; do
       clang_runtime=yes
       ;;
     bench) wishes="$wishes $bench_packages" ;;
-    *) die "unknown group '$group'; use build, test or bench" ;;
+    packages) wishes="$wishes $packages_packages" ;;
+    *) die "unknown group '$group'; use build, test, bench or packages" ;;
   esac
 done
 

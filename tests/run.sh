@@ -1,16 +1,18 @@
 #!/bin/sh
 # Builds and tests Cordon.
 #
-#   sh tests/run.sh               build, run the suite, check format and lint
+#   sh tests/run.sh               build, run the suite and the simulation, check format and lint
+#   sh tests/run.sh --again       the same, and what passed is run again though nothing changed
 #   sh tests/run.sh --sanitize    the same, and the suite under g++'s and clang's ASan and UBSan, and ThreadSanitizer
 #   sh tests/run.sh --fuzz [S]    only the fuzz targets, each for S seconds (default 60)
 #   sh tests/run.sh --bench       only the benchmarks: figures beside their peers, nothing asserted
 #   sh tests/run.sh --load        only what takes its time: 1,000 kills, more broken bytes, and the proofs under load
 #   sh tests/run.sh --simulate N  only the simulation, over N seeds (the plain run: 20,000)
+#   sh tests/run.sh --packages    Debian packages and the portable archive, with sums and SBOMs; used in a clean chroot
 #   sh tests/run.sh --mutants     plants mistakes into a copy of the product and shows that the simulation finds each
 #
 # The last line is "N passed, N failed, N skipped"; every test of every suite counts one, and so does each other stage.
-# The suite itself always runs; a sanitizer stage is skipped, and named so, while nothing changed since it passed.
+# What passed is not run again while no file, compiler or package has changed; its line says so.
 # Everything is built under build/. Exit: 0 nothing failed, 1 something did, 2 wrong use.
 set -u
 cd "$(dirname "$0")/.." || exit 2
@@ -21,14 +23,17 @@ usage() {
 
 mode=suite
 sanitize=no
+again=no
 fuzz_seconds=60
 seeds=20000
 while [ $# -gt 0 ]; do
   case $1 in
     --sanitize) sanitize=yes ;;
+    --again) again=yes ;;
     --bench) mode=bench ;;
     --load) mode=load ;;
     --mutants) mode=mutants ;;
+    --packages) mode=packages ;;
     --simulate)
       mode=simulate
       case ${2:-} in
@@ -92,20 +97,26 @@ fail() { # NAME REASON
   say "$1" "FAILED: $2"
 }
 
-# check NAME COMMAND...: one stage that counts one; its output is shown only when it fails.
+# check NAME COMMAND...: one stage that counts one; its output is shown only when it fails. 77 is a skip.
 check() {
   check_name=$1
   shift
   check_log=$logs/$(echo "$check_name" | tr -c 'a-zA-Z0-9\n' _).log
   check_start=$(now)
-  if "$@" >"$check_log" 2>&1; then
-    passed=$((passed + 1))
-    say "$check_name" "passed ($(($(now) - check_start)) s)"
-  else
-    tail -n 200 "$check_log"
-    fail "$check_name" "after $(($(now) - check_start)) s; all of it in $check_log"
-    return 1
-  fi
+  check_status=0
+  "$@" >"$check_log" 2>&1 || check_status=$?
+  case $check_status in
+    0)
+      passed=$((passed + 1))
+      say "$check_name" "passed ($(($(now) - check_start)) s)"
+      ;;
+    77) skip "$check_name" "$(tail -n 1 "$check_log")" ;;
+    *)
+      tail -n 200 "$check_log"
+      fail "$check_name" "after $(($(now) - check_start)) s; all of it in $check_log"
+      return 1
+      ;;
+  esac
 }
 
 # Everything is built at once here, so several sources go into one compilation: a third of the time. clang's ASan build
@@ -122,14 +133,46 @@ junit_count() { # ATTRIBUTE FILE
   grep -o "$1=\"[0-9]*\"" "$2" | head -n 1 | tr -cd 0-9
 }
 
+# A digest of everything that can change what a build or a test does.
+tree_digest() {
+  {
+    sources '*' | sort | while IFS= read -r file; do
+      if [ -f "$file" ]; then printf '%s\0' "$file"; fi
+    done | xargs -0 sha256sum
+    g++ --version
+    clang++ --version
+    dpkg-query --show
+  } 2>/dev/null | sha256sum | cut -c1-64
+}
+
+# unchanged STAMP: whether everything is as it was when what this file stands for passed. keep STAMP DIGEST TEXT makes it.
+unchanged() {
+  [ "$again" = no ] && [ "$(sed -n 1p "$1" 2>/dev/null)" = "$(tree_digest)" ]
+}
+
+keep() {
+  if [ "$2" = "$(tree_digest)" ]; then printf '%s\n%s\n' "$2" "${3:-}" >"$1"; fi
+}
+
 # suite PRESET: every ctest test counts one; those that fail or are skipped are named.
 suite() {
   suite_start=$(now)
+  suite_stamp=build/$1.passed
+  if unchanged "$suite_stamp"; then
+    suite_passed=$(sed -n '2s/ .*//p' "$suite_stamp")
+    suite_skipped=$(sed -n '2s/.* //p' "$suite_stamp")
+    passed=$((passed + suite_passed))
+    skipped=$((skipped + suite_skipped))
+    say "suite ($1)" "$suite_passed passed, 0 failed, $suite_skipped skipped (nothing changed since; --again runs it)"
+    return
+  fi
+  suite_digest=$(tree_digest)
   suite_log=$logs/ctest_$1.log
   junit=$PWD/$logs/ctest_$1.xml
   rm -f "$junit"
   suite_status=0
-  ctest --test-dir "build/$1" -j "$jobs" --no-tests=error --output-on-failure --output-junit "$junit" \
+  # Most tests wait most of the time.
+  ctest --test-dir "build/$1" -j "$((jobs * 2))" --no-tests=error --output-on-failure --output-junit "$junit" \
     >"$suite_log" 2>&1 || suite_status=$?
   if [ ! -s "$junit" ]; then
     tail -n 50 "$suite_log"
@@ -156,7 +199,7 @@ suite() {
     if [ -s "$table" ]; then cat "$table"; fi
   done
   say "suite ($1)" "$suite_passed passed, $suite_failed failed, $suite_skipped skipped ($(($(now) - suite_start)) s)"
-  [ "$suite_status" -eq 0 ]
+  [ "$suite_status" -eq 0 ] && keep "$suite_stamp" "$suite_digest" "$suite_passed $suite_skipped"
 }
 
 sources() { # PATTERN...
@@ -167,30 +210,12 @@ sources() { # PATTERN...
   fi
 }
 
-# A digest of every file that can change what a build or a test does, and of the compilers.
-tree_digest() {
-  {
-    sources '*' | grep -v -e '\.md$' -e '^LICENSE$' | sort | while IFS= read -r file; do
-      if [ -f "$file" ]; then sha256sum "$file"; fi
-    done
-    g++ --version
-    clang++ --version
-  } 2>/dev/null | sha256sum | cut -c1-64
-}
-
-# sanitized NAME PRESET COMPILER: builds and runs the suite, unless the tree is as it was when this last passed.
-sanitized() {
+sanitized() { # NAME PRESET COMPILER
   if ! command -v "$3" >/dev/null 2>&1; then
     skip "$1" "$3 is not installed"
     return
   fi
-  stamp=build/$2.passed
-  digest=$(tree_digest)
-  if [ "$(cat "$stamp" 2>/dev/null)" = "$digest" ]; then
-    skip "$1" "unchanged since it last passed"
-    return
-  fi
-  check "build ($2)" build "$2" && suite "$2" && [ "$digest" = "$(tree_digest)" ] && echo "$digest" >"$stamp"
+  check "build ($2)" build "$2" && suite "$2"
 }
 
 # LLVM 14 defines the format and the lint; other versions disagree with it.
@@ -274,10 +299,43 @@ run_load() {
   done
 }
 
-# Its program is optimised in every preset; its last line says how many steps and seeds per second.
+# Its last line says how many steps and seeds per second.
 run_simulate() {
-  check 'build (simulation)' build dev cordon_simulation || return
-  check simulation build/dev/tests/simulation/cordon_simulation --count "$seeds" --jobs "$jobs" && tail -n 1 "$check_log"
+  check 'build (simulation)' build release cordon_simulation || return
+  simulated=build/simulation_$seeds.passed
+  if unchanged "$simulated"; then
+    passed=$((passed + 1))
+    say simulation "passed (nothing changed since; --again runs it)"
+  else
+    simulated_digest=$(tree_digest)
+    check simulation build/release/tests/simulation/cordon_simulation --count "$seeds" --jobs "$jobs" || return
+    keep "$simulated" "$simulated_digest"
+  fi
+  sed -n '$p' "$logs/simulation.log"
+}
+
+# pack PRESET: what cpack makes of a build, anew, with SHA256SUMS and an SPDX document each.
+pack() {
+  rm -rf "build/$1/packages"
+  (cd "build/$1" && cpack) && rm -r "build/$1/packages/_CPack_Packages" || return
+  find "build/$1/packages" -name '*.deb' -o -name '*.tar.gz' | sort | xargs python3 cmake/sbom.py "build/$1"
+}
+
+run_packages() {
+  SOURCE_DATE_EPOCH=$(date -d "$(sed -n 's/^ -- .*>  //p' cmake/debian/changelog | head -n 1)" +%s)
+  export SOURCE_DATE_EPOCH
+  check 'build (release)' build release || return
+  check 'Debian packages' pack release || return
+  check lintian lintian --fail-on error,warning --info build/release/packages/*.deb
+  check 'Debian packages, contents' python3 tests/packages/debian_test.py build/release
+  check 'build (portable)' build portable || return
+  check 'portable archive' pack portable || return
+  archive=$(ls build/portable/packages/*.tar.gz)
+  check 'portable archive, contents' python3 tests/packages/portable_test.py "$archive" \
+    build/portable/examples/loader && grep -o '[a-z][^ ]*: GLIBC_.*' "$check_log"
+  check 'sums and SBOMs' python3 tests/packages/sbom_test.py build/release/packages build/portable/packages
+  check 'clean chroot' python3 tests/packages/chroot_test.py build/release/packages "$archive"
+  cat build/release/packages/SHA256SUMS build/portable/packages/SHA256SUMS
 }
 
 run_mutants() {
@@ -292,8 +350,7 @@ run_mutants() {
 
 run_suite() {
   if check 'build (dev)' build dev; then suite dev; fi
-  run_simulate
-  check 'build (release)' build release
+  check 'build (release)' build release && run_simulate
   check_format
   check_lint
   if [ "$sanitize" = yes ]; then
@@ -339,6 +396,7 @@ trap 'interrupted=yes; exit 1' HUP INT TERM
 case $mode in
   bench) groups='build bench' ;;
   load) groups='build test bench' ;;
+  packages) groups='build packages' ;;
   *) groups='build test' ;;
 esac
 # shellcheck disable=SC2086

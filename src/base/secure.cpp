@@ -102,10 +102,11 @@ SecureMemory &SecureMemory::instance() {
 
 SecureMemory::SecureMemory() {
   if (sodium_init() < 0) throw std::runtime_error("libsodium could not be initialised");
-  static Impl *forked;
+  static std::atomic<Impl *> forked;
   forked = impl_ = new Impl;
   // A child whose parent forked while another thread held the lock must still be able to run destructors.
-  if (pthread_atfork([] { forked->mutex.lock(); }, [] { forked->mutex.unlock(); }, [] { forked->mutex.unlock(); }) != 0)
+  if (pthread_atfork([] { forked.load()->mutex.lock(); }, [] { forked.load()->mutex.unlock(); },
+                     [] { forked.load()->mutex.unlock(); }) != 0)
     throw std::bad_alloc();
 }
 

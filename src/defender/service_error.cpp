@@ -180,6 +180,12 @@ void read_retry(Error &error, const http::Response &response) {
 }  // namespace
 
 Error classify_error(const http::Response &response, const CallContext &context) {
+  if (!response.gateway_refusal.empty()) {
+    Error error(Status::Tls,
+                fmt::format("{}: {} (HTTP {})", where(context), response.gateway_refusal, response.status));
+    error.http_status = response.status;
+    return error;
+  }
   const ErrorBody body = read_body(response.body);
   const KnownCode known = known_of(body, response.status);
   std::string message = fmt::format("{}: {}", where(context), known.remedy);

@@ -95,7 +95,7 @@ tl::expected<const App *, TokenRefusal> named_client(const Directory &directory,
 
 tl::expected<const App *, TokenRefusal> authenticate_client(const Directory &directory, const AccessTokens &tokens,
                                                             const TokenRequest &request) {
-  const auto named = named_client(directory, request);
+  auto named = named_client(directory, request);
   if (!named) return named;
   const App *app = *named;
   const std::string secret = field(request, "client_secret", request.basic_secret);

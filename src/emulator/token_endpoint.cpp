@@ -90,7 +90,7 @@ TokenEndpoint::Answer TokenEndpoint::client_credentials(const TokenRequest &requ
 
 /// People sign in through an application that has no secret to keep.
 tl::expected<const App *, TokenRefusal> TokenEndpoint::public_client(const TokenRequest &request) {
-  const auto app = named_client(directory_, request);
+  auto app = named_client(directory_, request);
   if (app && !(*app)->public_client) return tl::unexpected<TokenRefusal>(entra::kNotPublic);
   return app;
 }

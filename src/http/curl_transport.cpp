@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <utility>
+#include <vector>
 
+#include "base/text.hpp"
 #include "http/failure.hpp"
 #include "http/transfer.hpp"
 #include "loop/wait.hpp"
@@ -45,18 +47,81 @@ Error cancelled(const Transfer &transfer, const loop::Scope &scope) {
   return scope.error(fmt::format("{} {}", doing, host_of(transfer.request().url)));
 }
 
+/// Tells the sign-in at the proxy what this transfer has shown about it.
+void learn(Way &way, std::optional<CURLcode> code, const Transfer &transfer) {
+  if (!way.sign_in) return;
+  if (transfer.sent() || code == CURLE_OK || transfer.proxy_status() == 200)
+    way.sign_in->accepted();
+  else if (transfer.proxy_status() == kProxyWantsSignIn)
+    way.sign_in->refused(transfer.proxy_offers());
+}
+
 }  // namespace
 
-CurlTransport::CurlTransport(loop::CurlLoop &loop, Settings settings)
+/// Everything that settings decide, as one: who has begun with it ends with it.
+struct CurlTransport::Network {
+  Network(loop::Scheduler &scheduler, Settings settings_, Proxy proxy_, const SecretReader &read_secret)
+      : settings(std::move(settings_)),
+        proxy(std::move(proxy_)),
+        sign_in(std::make_shared<ProxySignIn>(scheduler, settings, proxy, read_secret)),
+        tls(settings, read_secret) {}
+
+  loop::Task<Result<Way>> way_of(const Request &request, loop::Scope &scope) {
+    Way way(settings);
+    if (to_lower(request.url).starts_with("https://")) {
+      auto material = tls.current(scope.scheduler().now());
+      if (!material) {
+        Error error = std::move(material.error());
+        error.message = fmt::format("no connection to {}: {}", host_of(request.url), error.message);
+        co_return fail(std::move(error));
+      }
+      way.material = std::move(*material);
+    }
+    if (!request.bypass_proxy && proxy.serves(request.url)) way.proxy = &proxy;
+    if (way.proxy != nullptr && sign_in->needed()) {
+      auto turn = co_await ProxySignIn::enter(sign_in, scope);
+      if (!turn) co_return fail(std::move(turn.error()));
+      way.sign_in = std::move(*turn);
+    }
+    co_return way;
+  }
+
+  const Settings settings;
+  const Proxy proxy;
+  const std::shared_ptr<ProxySignIn> sign_in;
+  TlsSource tls;
+};
+
+CurlTransport::CurlTransport(loop::CurlLoop &loop, const Settings &settings, SecretReader read_secret)
     : loop_(loop),
-      settings_(std::make_shared<const Settings>(std::move(settings))),
+      read_secret_(
+          read_secret
+              ? std::move(read_secret)
+              : [](const std::string
+                       &) { return Result<Secret>(fail(Status::VaultLocked, "there is no vault to hold it")); }),
+      network_(std::make_shared<Network>(loop.scheduler(), settings, Proxy::of(settings), read_secret_)),
       pool_(std::make_shared<HandlePool>()) {}
 
 CurlTransport::~CurlTransport() = default;
 
+Result<void> CurlTransport::use(Settings settings, Proxy proxy) {
+  std::shared_ptr<Network> network = network_;
+  // The same again keeps what it knows: connections, and whether the proxy has refused the password.
+  if (settings != network->settings || !proxy.equals(network->proxy))
+    network = std::make_shared<Network>(loop_.scheduler(), std::move(settings), std::move(proxy), read_secret_);
+  if (auto renewed = network->tls.renew(); !renewed && renewed.error().status != Status::VaultLocked) return renewed;
+  network_ = std::move(network);
+  return {};
+}
+
+const Proxy &CurlTransport::proxy() const {
+  return network_->proxy;
+}
+
 loop::Task<Exchange> CurlTransport::send(const Request &request, loop::Scope &scope) {
   loop::CurlLoop &curl_loop = loop_;
-  const auto settings = settings_;  // this object may be gone when the answer comes
+  const auto network = network_;  // this object may be gone when the answer comes
+  const auto pool = pool_;
   Exchange exchange;
   if (const auto sendable = check(request); !sendable || scope.reason()) {
     exchange.error = sendable ? scope.error(fmt::format("connecting to {}", host_of(request.url))) : sendable.error();
@@ -64,20 +129,32 @@ loop::Task<Exchange> CurlTransport::send(const Request &request, loop::Scope &sc
     co_return exchange;
   }
 
-  Transfer transfer(pool_, *settings, request, curl_loop.sockets());
-  std::optional<CURLcode> code = co_await run(curl_loop, transfer.easy(), scope);
-  if (code && transfer.found_dead_connection()) {
-    transfer.use_new_connection();
-    code = co_await run(curl_loop, transfer.easy(), scope);
-  }
+  for (;;) {
+    Result<Way> way = co_await network->way_of(request, scope);
+    if (!way) {
+      exchange.error = std::move(way.error());
+      exchange.ended = scope.scheduler().now();
+      co_return exchange;
+    }
+    Transfer transfer(pool, *way, request, curl_loop.sockets());
+    std::optional<CURLcode> code = co_await run(curl_loop, transfer.easy(), scope);
+    if (code && transfer.found_dead_connection()) {
+      transfer.use_new_connection();
+      code = co_await run(curl_loop, transfer.easy(), scope);
+    }
+    learn(*way, code, transfer);
+    // Refused by the proxy: the vault may hold a newer secret by now; the next turn knows.
+    if (way->sign_in && way->sign_in->was_refused()) continue;
 
-  exchange.sent = transfer.sent();
-  exchange.ended = scope.scheduler().now();
-  if (code == CURLE_OK)
-    exchange.response.emplace(transfer.take_response());
-  else
-    exchange.error = code ? describe_failure(*code, transfer) : cancelled(transfer, scope);
-  co_return exchange;
+    exchange.sent = transfer.sent();
+    exchange.ended = scope.scheduler().now();
+    if (code == CURLE_OK)
+      exchange.response.emplace(transfer.take_response());
+    else
+      exchange.error = code ? describe_failure(*code, transfer) : cancelled(transfer, scope);
+    if (code && exchange.error.status == Status::Tls && !exchange.response) network->tls.look_again();
+    co_return exchange;
+  }
 }
 
 }  // namespace cordon::http

@@ -1,39 +1,38 @@
 #pragma once
 
-#include <chrono>
 #include <memory>
-#include <optional>
-#include <string>
 
+#include "http/proxy.hpp"
+#include "http/settings.hpp"
 #include "http/transport.hpp"
 #include "loop/curl_loop.hpp"
 
 namespace cordon::http {
 
-/// How servers are reached and trusted. Certificates are always verified.
-struct Settings {
-  Settings() = default;
-
-  std::string ca_file;               ///< PEM; trusted instead of the system's CAs; empty: the system's
-  std::optional<std::string> proxy;  ///< URL; "": none; nullopt: as the environment says (https_proxy, no_proxy)
-  std::string user_agent = "cordon";
-  nanoseconds connect_timeout{std::chrono::seconds(10)};    ///< name resolution, TCP, proxy and TLS together
-  nanoseconds exchange_timeout{std::chrono::seconds(120)};  ///< for one attempt as a whole, when no deadline is nearer
-};
-
 /// Transport over libcurl: TLS 1.2 or later, HTTP/2 where the server offers it, connections and TLS sessions shared by
-/// all requests of the loop. No redirects, no Expect, no credentials of the environment.
+/// all requests of the loop. No redirects, no Expect. The environment is read at construction, for its proxy alone.
 class CurlTransport final : public Transport {
  public:
-  /// `loop` outlives this object and every task of send(); a task may outlive this object.
-  CurlTransport(loop::CurlLoop &loop, Settings settings);
+  /// `loop` outlives this object and every task of send(); a task may outlive this object. `read_secret` is called on
+  /// the loop, by such a task too; without it there are no secrets.
+  CurlTransport(loop::CurlLoop &loop, const Settings &settings, SecretReader read_secret = {});
   ~CurlTransport() override;
 
   loop::Task<Exchange> send(const Request &request, loop::Scope &scope) override;
+  /// From now on requests are sent by these settings and their proxy (made where the environment may be read), those
+  /// under way end as they began. Files are read anew; when they or the settings differ, new connections are made.
+  /// Nothing changes when files can't be used (errors as TlsMaterial::load). A locked vault is no error: what it holds
+  /// is read at the first need. [loop]
+  Result<void> use(Settings settings, Proxy proxy);
+  /// The proxy in use. [loop]; valid until use()
+  const Proxy &proxy() const;
 
  private:
+  struct Network;
+
   loop::CurlLoop &loop_;
-  std::shared_ptr<const Settings> settings_;
+  SecretReader read_secret_;
+  std::shared_ptr<Network> network_;
   std::shared_ptr<class HandlePool> pool_;
 };
 

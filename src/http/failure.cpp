@@ -1,18 +1,16 @@
 #include "http/failure.hpp"
 
 #include <fmt/format.h>
-#include <openssl/x509_vfy.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstring>
 
 #include "base/text.hpp"
+#include "http/tls_failure.hpp"
 
 namespace cordon::http {
 namespace {
-
-constexpr std::size_t kReasonLimit = 160;
 
 bool has_control_character(std::string_view text) {
   return std::any_of(text.begin(), text.end(),
@@ -42,77 +40,46 @@ std::string seconds(nanoseconds duration) {
 Error network(std::string message) {
   return Error(Status::Network, std::move(message)).retry();
 }
-Error tls(std::string message) {
-  return Error(Status::Tls, std::move(message));
-}
 
 /// The connection is there or can't be had for a reason of the network between.
 Error could_not_connect(const Transfer &transfer, const std::string &host) {
   const int os_error = static_cast<int>(number(transfer.easy(), CURLINFO_OS_ERRNO));
-  const char *text = os_error != 0 ? strerrordesc_np(os_error) : nullptr;
-  // libcurl names the peer it tried: another name than the URL's is a proxy's.
-  const bool by_proxy = !contains(transfer.reason(), host.substr(0, host.rfind(':')));
-  return network(
-      fmt::format("could not connect to {}{}: {}; check {}", host, by_proxy ? " through the proxy" : "",
-                  text != nullptr ? text : "no address of it answers",
-                  by_proxy ? "http.proxy (or the environment's https_proxy)" : "network, firewall and http.proxy"));
+  const char *known = os_error != 0 ? strerrordesc_np(os_error) : nullptr;
+  const char *text = known != nullptr ? known : "no address of it answers";
+  if (const Proxy *proxy = transfer.way().proxy)
+    return network(fmt::format("could not connect to {} through the proxy {}: {}; check {}", host, proxy->host(), text,
+                               proxy->place()));
+  return network(fmt::format("could not connect to {}: {}; check network, firewall and http.proxy", host, text));
 }
 
-Error certificate_refused(const Transfer &transfer, const std::string &host) {
-  const long verdict = number(transfer.easy(), CURLINFO_SSL_VERIFYRESULT);
-  switch (verdict) {
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-      return tls(fmt::format("the certificate of {} has expired; have it renewed, or set this machine's clock", host));
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-      return tls(fmt::format("the certificate of {} is not valid yet; set this machine's clock", host));
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-      return tls(
-          fmt::format("the certificate of {} comes from an authority that is not trusted here; if that authority "
-                      "is your own (a TLS inspecting proxy, a test server), name its PEM file in http.ca_file",
-                      host));
-    case X509_V_OK:
-    case X509_V_ERR_UNSPECIFIED:  // libcurl compares the name itself, before it asks for OpenSSL's verdict
-    case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_IP_ADDRESS_MISMATCH:
-      return tls(
-          fmt::format("the server at {} shows a certificate for another name; check the configured URL, DNS and "
-                      "http.proxy",
-                      host));
-    default:
-      return tls(fmt::format("the certificate of {} was refused: {}", host, X509_verify_cert_error_string(verdict)));
+/// The proxy answered CONNECT with a refusal.
+Error refused_by_proxy(const Transfer &transfer, const std::string &host) {
+  const Proxy &proxy = *transfer.way().proxy;
+  const long status = transfer.proxy_status();
+  if (status == kProxyWantsSignIn) {
+    const std::string offers = sign_in_names(transfer.proxy_offers());
+    return Error(Status::Network,
+                 fmt::format("the proxy {} wants a user and password (HTTP 407{}{}); store user:password in the vault "
+                             "and name it in http.proxy_secret_name",
+                             proxy.host(), offers.empty() ? "" : ", by ", offers))
+        .at("/http/proxy_secret_name");
   }
-}
-
-Error handshake_failed(const Transfer &transfer, const std::string &host) {
-  const std::string_view reason = transfer.reason();
-  if (contains(reason, "wrong version number") || contains(reason, "packet length too long"))
-    return tls(
-        fmt::format("the server at {} does not speak TLS on this port (plain HTTP?); check the configured URL and "
-                    "http.proxy",
-                    host));
-  if (contains(reason, "SSL_ERROR_SYSCALL") || contains(reason, "Send failure:") || contains(reason, "Recv failure:") ||
-      contains(reason, "reset by peer") || contains(reason, "unexpected eof"))
-    return network(
-        fmt::format("{} closed the connection during the TLS handshake; check firewall and http.proxy", host));
-  return tls(
-      fmt::format("no TLS connection with {} (1.2 or later is needed): {}", host, printable(reason, kReasonLimit)));
+  return network(fmt::format("the proxy {} refused a connection to {} (HTTP {}); have it allowed there, or check {}",
+                             proxy.host(), host, status, proxy.place()));
 }
 
 Error timed_out(const Transfer &transfer, const std::string &host) {
   if (transfer.sent())
-    return network(
-        fmt::format("{} did not answer completely within {}", host, seconds(transfer.settings().exchange_timeout)));
+    return network(fmt::format("{} did not answer completely within {} (http.exchange_timeout_ms)", host,
+                               seconds(transfer.settings().exchange_timeout)));
   const char *phase = !reached(transfer.easy(), CURLINFO_NAMELOOKUP_TIME_T) ? "its name was not resolved"
                       : number(transfer.easy(), CURLINFO_LOCAL_PORT) == 0   ? "nothing answers at its address"
                                                                             : "the TLS handshake was not finished";
-  return network(
-      fmt::format("no connection to {} within {} (http.connect_timeout_ms): {}; check DNS, network and "
-                  "http.proxy",
-                  host, seconds(transfer.settings().connect_timeout), phase));
+  const Proxy *proxy = transfer.way().proxy;
+  return network(fmt::format("no connection to {}{} within {} (http.connect_timeout_ms): {}; check DNS, network and {}",
+                             host, proxy != nullptr ? " through the proxy " + proxy->host() : "",
+                             seconds(transfer.settings().connect_timeout), phase,
+                             proxy != nullptr ? proxy->place() : "http.proxy"));
 }
 
 Error connection_lost(const Transfer &transfer, const std::string &host) {
@@ -171,10 +138,10 @@ Error describe_failure(CURLcode code, const Transfer &transfer) {
   const std::string host = host_of(transfer.request().url);
   if (code == CURLE_OUT_OF_MEMORY || transfer.out_of_memory())
     return Error(Status::OutOfMemory, fmt::format("out of memory during a request to {}", host));
-  if (!transfer.sent())
-    if (const long proxy_status = number(transfer.easy(), CURLINFO_HTTP_CONNECTCODE); proxy_status >= 300)
-      return network(
-          fmt::format("the proxy refused a connection to {} (HTTP {}); check http.proxy", host, proxy_status));
+  if (!transfer.sent() && transfer.way().proxy != nullptr && transfer.proxy_status() >= 300)
+    return refused_by_proxy(transfer, host);
+  if (transfer.handshake() != nullptr && is_about_client_certificate(*transfer.handshake()))
+    return Error(Status::Tls, client_certificate_refused(transfer, transfer.handshake()->alert));
   // Sent, and connecting again: the first connection died with the request on it, which is what counts.
   if (transfer.sent() && is_connection_phase(code)) return connection_lost(transfer, host);
 
@@ -187,7 +154,8 @@ Error describe_failure(CURLcode code, const Transfer &transfer) {
                       "by a proxy",
                       host));
     case CURLE_COULDNT_RESOLVE_PROXY:
-      return network(fmt::format("the name of the proxy to {} could not be resolved; check http.proxy", host));
+      return network(fmt::format("the name of the proxy {} could not be resolved; check DNS and {}",
+                                 transfer.way().proxy->host(), transfer.way().proxy->place()));
     case CURLE_PROXY:
       return network(fmt::format("the proxy did not connect to {}; check http.proxy", host));
     case CURLE_COULDNT_CONNECT:
@@ -195,14 +163,9 @@ Error describe_failure(CURLcode code, const Transfer &transfer) {
     case CURLE_OPERATION_TIMEDOUT:
       return timed_out(transfer, host);
     case CURLE_PEER_FAILED_VERIFICATION:
-      return certificate_refused(transfer, host);
-    case CURLE_SSL_CACERT_BADFILE:
-      return tls(
-          transfer.settings().ca_file.empty()
-              ? fmt::format("no CA certificates to check {} with; install ca-certificates or set http.ca_file", host)
-              : fmt::format("http.ca_file can't be read as PEM certificates, so {} can't be trusted", host));
+      return server_certificate_refused(transfer);
     case CURLE_SSL_CONNECT_ERROR:
-      return handshake_failed(transfer, host);
+      return handshake_failed(transfer);
     case CURLE_WRITE_ERROR:
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "http/tls_failure.hpp"
 
 namespace cordon::http {
 namespace {
@@ -15,8 +16,6 @@ constexpr std::size_t kLongestKeptHeader = 4096;
 /// Idle connections older than this are not used again: the nearer to the server's own limit, the more likely it hangs
 /// up on a request it has just been sent.
 constexpr long kReuseIdleSeconds = 55;
-/// A changed ca_file is noticed after this long.
-constexpr long kReadCaFileAgainSeconds = 60;
 constexpr long kKeepAliveSeconds = 30;
 
 constexpr std::array<std::string_view, 9> kKeptHeaders = {
@@ -46,11 +45,12 @@ long to_ms(nanoseconds duration) {
 
 }  // namespace
 
-Transfer::Transfer(std::shared_ptr<HandlePool> pool, const Settings &settings, const Request &request,
-                   loop::Sockets &sockets)
-    : pool_(std::move(pool)), settings_(settings), request_(request), sockets_(sockets), easy_(pool_->take()) {
+Transfer::Transfer(std::shared_ptr<HandlePool> pool, const Way &way, const Request &request, loop::Sockets &sockets)
+    : pool_(std::move(pool)), way_(way), request_(request), sockets_(sockets), easy_(pool_->take()) {
   try {
     set_peer_options();
+    set_tls_options();
+    set_proxy_options();
     set_body_options();
     set_callbacks();
   } catch (...) {
@@ -68,29 +68,52 @@ void Transfer::set_peer_options() {
   set(easy_, CURLOPT_PROTOCOLS_STR, request_.plain_http_allowed ? "http,https" : "https");
   set(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
   set(easy_, CURLOPT_FOLLOWLOCATION, 0L);
-  set(easy_, CURLOPT_USERAGENT, settings_.user_agent.c_str());
-  set(easy_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  set(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
-  set(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
-  set(easy_, CURLOPT_CA_CACHE_TIMEOUT, kReadCaFileAgainSeconds);
-  if (!settings_.ca_file.empty()) {
-    set(easy_, CURLOPT_CAINFO, settings_.ca_file.c_str());
-    set(easy_, CURLOPT_CAPATH, static_cast<const char *>(nullptr));
-    set(easy_, CURLOPT_PROXY_CAINFO, settings_.ca_file.c_str());
-    set(easy_, CURLOPT_PROXY_CAPATH, static_cast<const char *>(nullptr));
-  }
-  if (request_.bypass_proxy)
-    set(easy_, CURLOPT_PROXY, "");
-  else if (settings_.proxy)
-    set(easy_, CURLOPT_PROXY, settings_.proxy->c_str());
-  set(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  set(easy_, CURLOPT_CONNECTTIMEOUT_MS, to_ms(settings_.connect_timeout));
-  set(easy_, CURLOPT_TIMEOUT_MS, to_ms(settings_.exchange_timeout));
+  set(easy_, CURLOPT_USERAGENT, settings().user_agent.c_str());
+  set(easy_, CURLOPT_CONNECTTIMEOUT_MS, to_ms(settings().connect_timeout));
+  set(easy_, CURLOPT_TIMEOUT_MS, to_ms(settings().exchange_timeout));
   set(easy_, CURLOPT_TCP_NODELAY, 1L);
   set(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
   set(easy_, CURLOPT_TCP_KEEPIDLE, kKeepAliveSeconds);
   set(easy_, CURLOPT_TCP_KEEPINTVL, kKeepAliveSeconds);
   set(easy_, CURLOPT_MAXAGE_CONN, kReuseIdleSeconds);
+}
+
+/// Trust and certificate come from the material by on_context(). libcurl itself is told of no CA at all, so that it
+/// would trust nobody if that were not called; the name of a directory that is not there keeps connections of different
+/// materials apart.
+void Transfer::set_tls_options() {
+  set(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
+  set(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
+  set(easy_, CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
+  set(easy_, CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
+  set(easy_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  set(easy_, CURLOPT_PROXY_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  const char *match_key = way_.material ? way_.material->match_key.c_str() : nullptr;
+  set(easy_, CURLOPT_CAINFO, static_cast<const char *>(nullptr));
+  set(easy_, CURLOPT_CAPATH, match_key);
+  set(easy_, CURLOPT_PROXY_CAINFO, static_cast<const char *>(nullptr));
+  set(easy_, CURLOPT_PROXY_CAPATH, match_key);
+  if (!way_.material) return;
+  set(easy_, CURLOPT_SSL_CTX_FUNCTION, &Transfer::on_context);
+  set(easy_, CURLOPT_SSL_CTX_DATA, static_cast<void *>(this));
+}
+
+/// Both are always set: otherwise libcurl would read the environment now.
+void Transfer::set_proxy_options() {
+  set(easy_, CURLOPT_NOPROXY, "");
+  set(easy_, CURLOPT_PROXY, way_.proxy != nullptr ? way_.proxy->url().c_str() : "");
+  set(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  if (!way_.sign_in) return;
+  const ProxyCredentials &credentials = way_.sign_in->credentials();
+  if (way_.sign_in->digest()) {  // libcurl answers the challenge; it copies what it is told here
+    set(easy_, CURLOPT_PROXYAUTH, static_cast<long>(CURLAUTH_DIGEST));
+    set(easy_, CURLOPT_PROXYUSERNAME, credentials.user.reveal().data());
+    set(easy_, CURLOPT_PROXYPASSWORD, credentials.password.reveal().data());
+    return;
+  }
+  proxy_header_.data = const_cast<char *>(credentials.header.reveal().data());  // libcurl only reads it
+  set(easy_, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
+  set(easy_, CURLOPT_PROXYHEADER, &proxy_header_);
 }
 
 void Transfer::set_body_options() {
@@ -120,15 +143,33 @@ void Transfer::set_callbacks() {
   set(easy_, CURLOPT_WRITEDATA, static_cast<void *>(this));
 }
 
+long Transfer::proxy_status() const {
+  long status = 0;
+  curl_easy_getinfo(easy_, CURLINFO_HTTP_CONNECTCODE, &status);
+  return status;
+}
+
+long Transfer::proxy_offers() const {
+  long offers = 0;
+  curl_easy_getinfo(easy_, CURLINFO_PROXYAUTH_AVAIL, &offers);
+  return offers;
+}
+
+bool Transfer::at_proxy() const {
+  return !sent() && way_.proxy != nullptr && way_.proxy->speaks_tls() && handshakes_.size() < 2 && proxy_status() == 0;
+}
+
 Response Transfer::take_response() {
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   response_.status = static_cast<int>(status);
+  explain_refusal();
   return std::move(response_);
 }
 
 void Transfer::use_new_connection() {
   dead_connection_ = false;
+  handshakes_.clear();
   set(easy_, CURLOPT_FRESH_CONNECT, 1L);
 }
 
@@ -139,6 +180,7 @@ bool Transfer::allow_attempt(int local_port) {
     dead_connection_ = true;
     return false;
   }
+  note_reused_connection();
   ++attempts_;
   if (request_.sent != nullptr) *request_.sent = true;
   return true;
@@ -170,8 +212,48 @@ bool Transfer::keep_body(std::string_view bytes) {
   return true;
 }
 
+void Transfer::secure(void *context) {
+  auto handshake = std::make_shared<Handshake>();
+  handshakes_.push_back(handshake);
+  prepare_context(static_cast<SSL_CTX *>(context), way_.material, std::move(handshake));
+}
+
+/// nginx completes the handshake with whoever comes, and answers by itself when the certificate is not what it wants.
+void Transfer::explain_refusal() {
+  if (response_.status != 400 || handshake() == nullptr || !handshake()->certificate_wanted) return;
+  const std::string_view body = request_.secret_response ? response_.secret_body.reveal() : response_.body;
+  const bool none = body.find("No required SSL certificate was sent") != std::string_view::npos;
+  if (!none && body.find("The SSL certificate error") == std::string_view::npos) return;
+  response_.gateway_refusal = client_certificate_refused(*this, none ? kCertificateRequired : 0);
+}
+
+void Transfer::note_reused_connection() {
+  if (!handshakes_.empty() || !way_.material) return;
+  curl_tlssessioninfo *session = nullptr;
+  if (curl_easy_getinfo(easy_, CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || session == nullptr) return;
+  if (session->backend == CURLSSLBACKEND_OPENSSL && session->internals != nullptr)
+    handshakes_.push_back(handshake_of(static_cast<const SSL *>(session->internals)));
+}
+
+CURLcode Transfer::on_context(CURL *, void *context, void *self) {
+  auto *transfer = static_cast<Transfer *>(self);
+  try {
+    transfer->secure(context);
+    return CURLE_OK;
+  } catch (...) {
+    transfer->out_of_memory_ = true;
+    return CURLE_OUT_OF_MEMORY;
+  }
+}
+
 int Transfer::on_attempt(void *self, char *, char *, int, int local_port) {
-  return static_cast<Transfer *>(self)->allow_attempt(local_port) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+  auto *transfer = static_cast<Transfer *>(self);
+  try {
+    return transfer->allow_attempt(local_port) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+  } catch (...) {
+    transfer->out_of_memory_ = true;
+    return CURL_PREREQFUNC_ABORT;
+  }
 }
 
 std::size_t Transfer::on_header(char *bytes, std::size_t size, std::size_t count, void *self) {

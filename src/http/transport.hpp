@@ -49,6 +49,8 @@ struct Response {
   Secret secret_body;  ///< instead of `body` when the request said `secret_response`
   /// Only Date, Retry-After, Content-Type, WWW-Authenticate and the request id kinds are kept.
   std::vector<std::pair<std::string, std::string>> headers;
+  /// Not empty: a gateway in between answered, because of our client certificate; says so and what to do.
+  std::string gateway_refusal;
 };
 
 /// How an attempt ended.

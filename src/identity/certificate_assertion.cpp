@@ -7,6 +7,7 @@
 
 #include "base/ids.hpp"
 #include "base/json.hpp"
+#include "base/secret_file.hpp"
 #include "base/text.hpp"
 
 namespace cordon::identity {

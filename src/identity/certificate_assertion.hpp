@@ -8,7 +8,7 @@
 #include "identity/certificate.hpp"
 #include "identity/client_secret.hpp"
 #include "identity/proven_credential.hpp"
-#include "identity/secret_file.hpp"
+#include "base/secret_file.hpp"
 
 namespace cordon::identity {
 

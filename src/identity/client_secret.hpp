@@ -1,15 +1,14 @@
 #pragma once
 
-#include <functional>
 #include <string>
 
+#include "http/settings.hpp"
 #include "identity/proven_credential.hpp"
 #include "identity/token_endpoint.hpp"
 
 namespace cordon::identity {
 
-/// Reads a named secret of the vault; opened per use, so that a changed vault is noticed.
-using SecretReader = std::function<Result<Secret>(const std::string &name)>;
+using http::SecretReader;
 
 /// Client credentials with a shared secret (mde-api §2.1).
 class ClientSecretSource final : public TokenSource {

@@ -6,7 +6,6 @@
 
 #include "base/secure_json.hpp"
 #include "base/text.hpp"
-#include "http/retry_after.hpp"
 #include "identity/secure_member.hpp"
 #include "loop/wait.hpp"
 
@@ -99,13 +98,11 @@ loop::Task<Result<DeviceCode>> DeviceCodeSource::begin_login(loop::Scope &scope)
   const UtcTicks asked_utc = scope.scheduler().clock().utc();
   http::Exchange exchange = co_await transport_.send(request, scope);
   if (!exchange.response) {
-    exchange.error.retryable = exchange.error.status == Status::Network && !scope.reason();
+    exchange.error.retryable = exchange.error.retryable && exchange.error.status == Status::Network && !scope.reason();
     co_return fail(endpoint_.explain(std::move(exchange.error)));
   }
   const http::Response &response = *exchange.response;
-  if (response.status != 200)
-    co_return fail(oauth_error(who, response.status, response.secret_body.reveal(),
-                               http::parse_retry_after(response.header("Retry-After"), response.header("Date"))));
+  if (response.status != 200) co_return fail(endpoint_.refused(response));
   Result<DeviceCode> code = parse_device_code(response.secret_body.reveal(), asked, asked_utc);
   if (!code) co_return fail(endpoint_.explain(std::move(code.error())));
   co_return code;

@@ -8,9 +8,9 @@
 #include <cstdlib>
 
 #include "base/json.hpp"
+#include "base/secret_file.hpp"
 #include "base/text.hpp"
 #include "http/retry_after.hpp"
-#include "identity/secret_file.hpp"
 
 namespace cordon::identity {
 namespace {

@@ -78,7 +78,10 @@ struct TokenCache::State : std::enable_shared_from_this<State> {
     failed_with = claim.error.retryable ? std::string() : fingerprint;
     not_before = claim.not_before;
   }
-  bool is_rejected(const SharedToken &token) const { return rejected && token->value.equals(rejected->value); }
+  /// The one that was rejected, or one that ends before it: the store may keep such from a credential of earlier.
+  bool is_rejected(const SharedToken &token) const {
+    return rejected && (token->usable_until < rejected->usable_until || token->value.equals(rejected->value));
+  }
   /// Decides when the source may be asked again.
   void remember(const Error &error) {
     failure = error;

@@ -41,6 +41,12 @@ Error TokenEndpoint::explain(Error cause) const {
   return cause;
 }
 
+Error TokenEndpoint::refused(const http::Response &response) const {
+  if (!response.gateway_refusal.empty()) return explain(Error(Status::Tls, response.gateway_refusal));
+  return oauth_error(applicant_, response.status, response.secret_body.reveal(),
+                     http::parse_retry_after(response.header("Retry-After"), response.header("Date")));
+}
+
 loop::Task<TokenExchange> TokenEndpoint::ask(const Secret &form, loop::Scope &scope) const {
   TokenExchange out;
   const http::Request request = form_request(url(), form);
@@ -49,17 +55,16 @@ loop::Task<TokenExchange> TokenEndpoint::ask(const Secret &form, loop::Scope &sc
   http::Exchange exchange = co_await transport_.send(request, scope);
 
   if (!exchange.response) {
-    // Asking for a token has no effect: whatever broke on the way may be tried again.
+    // Asking for a token has no effect: whatever broke on the way may be tried again, unless that would go on failing.
     Error error = explain(std::move(exchange.error));
-    error.retryable = error.status == Status::Network && !scope.reason();
+    error.retryable = error.retryable && error.status == Status::Network && !scope.reason();
     out.granted = fail(std::move(error));
     co_return out;
   }
   http::Response &response = *exchange.response;
   out.service_time = UtcTicks::parse_http_date(response.header("Date"));
   if (response.status != 200) {
-    out.granted = fail(oauth_error(applicant_, response.status, response.secret_body.reveal(),
-                                   http::parse_retry_after(response.header("Retry-After"), response.header("Date"))));
+    out.granted = fail(refused(response));
     co_return out;
   }
   auto answer = parse_token_answer(response.secret_body.reveal());

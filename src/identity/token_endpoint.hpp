@@ -40,6 +40,8 @@ class TokenEndpoint {
   loop::Task<TokenExchange> ask(const Secret &form, loop::Scope &scope) const;
   /// Says for whom there is no token, and leaves the rest as it is.
   Error explain(Error cause) const;
+  /// What an answer that is no 200 means; `response` has its body in guarded memory.
+  Error refused(const http::Response &response) const;
 
   /// Names a credential without telling anything about it: a hash over endpoint, application, audience and `parts`,
   /// keyed by `secret` if the credential is one, so that nothing can be tried against it without the secret.

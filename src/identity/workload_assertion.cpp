@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/helper_process.hpp"
-#include "identity/secret_file.hpp"
+#include "base/secret_file.hpp"
 #include "loop/wait.hpp"
 
 namespace cordon::identity {

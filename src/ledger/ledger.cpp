@@ -183,12 +183,13 @@ Result<Secret> Ledger::open_sealed(std::string_view context, std::string_view se
   return keyring_->open(context, sealed);
 }
 
-loop::Task<Result<ChainReport>> Ledger::verify(std::int64_t after) {
+loop::Task<Result<ChainReport>> Ledger::verify(loop::Scope &call, std::int64_t after) {
   auto begin = begin_behind(after);
   auto begun = co_await run(Durability::Read, begin);
   if (!begun) co_return fail(std::move(begun.error()));
   ChainWalk walk = std::move(*begun);
   while (!walk.at_end) {
+    if (call.reason()) co_return fail(call.error("checking the journal"));
     auto step = walk_step(walk);
     auto walked = co_await run(Durability::Read, step);
     if (!walked) co_return fail(std::move(walked.error()));
@@ -202,9 +203,10 @@ loop::Task<Result<ChainReport>> Ledger::verify(std::int64_t after) {
   co_return report(walk);
 }
 
-loop::Task<Result<TableComparison>> Ledger::compare_tables() {
+loop::Task<Result<TableComparison>> Ledger::compare_tables(loop::Scope &call) {
   TableComparison so_far;
   while (!so_far.at_end) {
+    if (call.reason()) co_return fail(call.error("comparing the requests with the journal"));
     auto step = comparison_step(so_far);
     auto compared = co_await run(Durability::Read, step);
     if (!compared) co_return fail(std::move(compared.error()));

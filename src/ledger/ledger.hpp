@@ -20,6 +20,7 @@
 #include "ledger/state_dir.hpp"
 #include "ledger/store.hpp"
 #include "loop/scheduler.hpp"
+#include "loop/scope.hpp"
 #include "loop/task.hpp"
 
 namespace cordon::ledger {
@@ -106,11 +107,11 @@ class Ledger final : private BatchRunner {
   Result<Secret> open_sealed(std::string_view context, std::string_view sealed) const;
 
   /// Walks the chain in steps, so that others get their turn: all of it, or what is behind the record `after`. An
-  /// error: it could not be walked (no key, disk, no such record).
-  loop::Task<Result<ChainReport>> verify(std::int64_t after = 0);
+  /// error: it could not be walked (no key, disk, no such record), or `call` ended.
+  loop::Task<Result<ChainReport>> verify(loop::Scope &call, std::int64_t after = 0);
   Result<ChainReport> verify_blocking();
-  /// Compares the table of requests with the journal, in steps.
-  loop::Task<Result<TableComparison>> compare_tables();
+  /// Compares the table of requests with the journal, in steps, while `call` lasts.
+  loop::Task<Result<TableComparison>> compare_tables(loop::Scope &call);
   /// Reads every page of the storage, or every archive, on the caller's thread. Blocks for long. [any-thread]
   Result<std::vector<std::string>> check_storage() const { return store_->check_storage(); }
   Result<std::vector<ArchiveReport>> check_archives(const ChainLink &journal_base) const {

@@ -9,10 +9,10 @@
 
 #include "base/schema.hpp"
 #include "base/text.hpp"
-#include "base/version.hpp"
 #include "defender/operation.hpp"
 #include "embedded/config_schema.hpp"
 #include "plugin/config_tenants.hpp"
+#include "plugin/http_config.hpp"
 
 namespace cordon::plugin {
 namespace {
@@ -34,15 +34,7 @@ Result<std::string> read_file() {
 /// Members whose promise this version could not keep. They are refused, for a guard rail that is read and not applied
 /// would be worse than none.
 Result<void> refuse_unsupported(const Json &config) {
-  constexpr std::array<const char *, 9> kUnsupported = {"/policy_file",
-                                                        "/policy",
-                                                        "/tenant_defaults/policy",
-                                                        "/http/ca_dir",
-                                                        "/http/no_proxy",
-                                                        "/http/proxy_secret_name",
-                                                        "/http/client_certificate_file",
-                                                        "/http/client_key_file",
-                                                        "/http/client_key_password_secret_name"};
+  constexpr std::array<const char *, 3> kUnsupported = {"/policy_file", "/policy", "/tenant_defaults/policy"};
   for (const char *pointer : kUnsupported) {
     const Json::json_pointer place(pointer);
     if (!config.contains(place)) continue;
@@ -93,12 +85,9 @@ Result<Config> Config::read(std::string_view text) {
   auto vault = vault::Settings::from_json(json.value("vault", Json(nullptr)));
   if (!vault) return fail(std::move(vault.error()));
   config.vault = std::move(*vault);
-  const Json http = json.value("http", Json::object());
-  config.http.ca_file = text_or(http, "ca_file");
-  if (const auto proxy = http.find("proxy"); proxy != http.end() && proxy->is_string())
-    config.http.proxy = proxy->get<std::string>();
-  config.http.connect_timeout = milliseconds(int_or(http, "connect_timeout_ms", 10'000));
-  config.http.user_agent = std::string("cordon/") + kVersion;
+  auto http = read_http(json.value("http", Json::object()));
+  if (!http) return fail(std::move(http.error()));
+  config.http = std::move(*http);
   config.one_quota = text_or(json, "quota_scope") == "application";
   config.timing.track_interval = milliseconds(int_or(json.value("track", Json::object()), "interval_ms", 15'000));
   config.timing.settle = milliseconds(int_or(json.value("reconcile", Json::object()), "settle_ms", 35'000));

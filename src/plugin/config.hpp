@@ -7,7 +7,7 @@
 
 #include "base/log.hpp"
 #include "defender/cloud.hpp"
-#include "http/curl_transport.hpp"
+#include "http/settings.hpp"
 #include "ledger/quota.hpp"
 #include "response/seams.hpp"
 #include "vault/vault.hpp"

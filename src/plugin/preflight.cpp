@@ -141,8 +141,8 @@ std::string expiry_warning(const std::string &what, UtcTicks not_after, UtcTicks
   return fmt::format("{} expires in {} days, at {}", what, (not_after - now) / kDay, not_after.str());
 }
 
-void judge_end(PreflightReport &report, const char *check, const std::string &what, UtcTicks not_after, UtcTicks now) {
-  const char *const remedy = "make a new one at the application, store it here, then remove the old one";
+void judge_end(PreflightReport &report, const char *check, const std::string &what, UtcTicks not_after, UtcTicks now,
+               const char *remedy) {
   const std::string warning = expiry_warning(what, not_after, now);
   if (warning.empty())
     report.ok(check, fmt::format("{} is good for {} days", what, (not_after - now) / kDay));

@@ -9,6 +9,7 @@
 #include "base/json.hpp"
 #include "base/utc.hpp"
 #include "defender/operation.hpp"
+#include "http/proxy.hpp"
 #include "identity/token_claims.hpp"
 #include "plugin/config.hpp"
 
@@ -62,7 +63,21 @@ void judge_claims(PreflightReport &report, const TenantConfig &tenant, const ide
 void judge_permissions(PreflightReport &report, const WantedOperations &wanted, const identity::TokenClaims &claims);
 /// `service` is the time an answer was sent at, `ours` when it came.
 void judge_clock(PreflightReport &report, const std::string &host, UtcTicks service, UtcTicks ours);
-void judge_end(PreflightReport &report, const char *check, const std::string &what, UtcTicks not_after, UtcTicks now);
+void judge_end(PreflightReport &report, const char *check, const std::string &what, UtcTicks not_after, UtcTicks now,
+               const char *remedy = "make a new one at the application, store it here, then remove the old one");
+
+/// Whether the vault holds a secret, and how long it is good. `vault_status` as vault::Vault::status() gives it.
+void judge_secret(PreflightReport &report, const char *check, const std::string &name, const Json &vault_status,
+                  UtcTicks now);
+/// What the vault tells of a secret; null when it has none of that name.
+Json note_of(const Json &vault_status, const std::string &name);
+
+// How servers are reached and trusted.
+void judge_trust(PreflightReport &report, const http::Settings &settings, UtcTicks now);
+void judge_proxy(PreflightReport &report, const http::Settings &settings, const http::Proxy &proxy,
+                 const Json &vault_status, UtcTicks now);
+void judge_client_certificate(PreflightReport &report, const http::Settings &settings,
+                              const http::SecretReader &read_secret, UtcTicks now);
 
 /// A line when `not_after` has passed or comes within 30 days; empty otherwise.
 std::string expiry_warning(const std::string &what, UtcTicks not_after, UtcTicks now);

@@ -51,7 +51,7 @@ Runtime::Runtime(Config config, std::unique_ptr<Log> log, std::unique_ptr<System
       open_ledger_(*ledger_),
       bell_(config.state_dir),
       loop_(*clock_),
-      transport_(loop_, config.http),
+      transport_(loop_, config.http, [this](const std::string &secret) { return vault_->get(secret); }),
       token_store_(loop_.scheduler(), *ledger_),
       events_(loop_.scheduler(), *ledger_),
       seams_(loop_.scheduler(), transport_, *ledger_, *random_, *log_, defender::Catalogue::instance()),

@@ -110,6 +110,7 @@ class Runtime final : public Client {
   class TenantPreflight;
   struct PreflightRun;
   loop::Task<void> preflight_tenants(PreflightRun &run, loop::Scope &scope);
+  void check_network(PreflightReport &report, const Json &vault_status);
   loop::Task<void> check_ledger(PreflightReport &report);
   loop::Task<void> check_halt(PreflightReport &report, std::string scope);
   Json credential_state(const Json &credential, const response::Tenant *tenant, const Json &vault_status) const;

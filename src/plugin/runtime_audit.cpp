@@ -1,5 +1,7 @@
 // The audit: what the journal holds, and whether it is what was written.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/text.hpp"
@@ -53,7 +55,16 @@ Result<Found> read_page(Tx &tx, const Page &page, UtcTicks now) {
   auto id = tx.get_meta("ledger_id");
   if (!id) return fail(std::move(id.error()));
   found.ledger_id = id->value_or("");
-  const std::int64_t after = std::max(page.after, tx.journal_base().sequence);
+  const std::int64_t archived = tx.journal_base().sequence;
+  // Going on behind a record that has been archived meanwhile would leave a gap that nobody sees.
+  if (page.after != 0 && page.after < archived)
+    return fail(
+        Error(Status::InvalidArgument,
+              fmt::format("request at /after: records up to {} have been moved to the archive of the state_dir; "
+                          "read them there, and go on with after: {}",
+                          archived, archived))
+            .at("/after"));
+  const std::int64_t after = std::max(page.after, archived);
   auto base = tx.chain_at(after);
   if (!base) return fail(std::move(base.error()));
   if (!*base)
@@ -100,7 +111,7 @@ struct Checked {
 Result<Answer> Runtime::audit_verify(const Prepared &prepared, std::int32_t timeout_ms) {
   if (auto keyed = need_ledger_key(); !keyed) return fail(std::move(keyed.error()));
   const std::int64_t after = int_or(prepared.request, "after", 0);
-  const Work<ledger::ChainReport> walk = [this, after](loop::Scope &) { return ledger_->verify(after); };
+  const Work<ledger::ChainReport> walk = [this, after](loop::Scope &scope) { return ledger_->verify(scope, after); };
   Result<ledger::ChainReport> report = run<ledger::ChainReport>(prepared.options.call_id, timeout_ms, walk);
   if (!report) return fail(std::move(report.error()));
   // The archives are read on the host's own thread: nobody else has to wait for that.
@@ -123,12 +134,12 @@ Result<Answer> Runtime::ledger_check(const Prepared &prepared, std::int32_t time
   if (auto keyed = need_ledger_key(); !keyed) return fail(std::move(keyed.error()));
   Result<std::vector<std::string>> storage = ledger_->check_storage();
   if (!storage) return fail(std::move(storage.error()));
-  const Work<Checked> check = [this](loop::Scope &) -> loop::Task<Result<Checked>> {
+  const Work<Checked> check = [this](loop::Scope &scope) -> loop::Task<Result<Checked>> {
     Checked checked;
-    Result<ledger::ChainReport> chain = co_await ledger_->verify();
+    Result<ledger::ChainReport> chain = co_await ledger_->verify(scope);
     if (!chain) co_return fail(std::move(chain.error()));
     checked.chain = std::move(*chain);
-    Result<ledger::TableComparison> tables = co_await ledger_->compare_tables();
+    Result<ledger::TableComparison> tables = co_await ledger_->compare_tables(scope);
     if (!tables) co_return fail(std::move(tables.error()));
     checked.tables = std::move(*tables);
     co_return checked;

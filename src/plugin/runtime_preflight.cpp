@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
 #include "base/text.hpp"
 #include "plugin/preflight.hpp"
@@ -23,13 +21,6 @@ constexpr int kTenantsAtOnce = 16;
 /// Members of a credential that name a secret of the vault.
 constexpr const char *kSecretMembers[] = {"secret_name", "certificate_secret_name", "password_secret_name"};
 
-/// What the vault tells of a secret; null when it has none of that name.
-Json note_of(const Json &vault_status, const std::string &name) {
-  for (const Json &secret : vault_status.value("secrets", Json::array()))
-    if (text_or(secret, "name") == name) return secret;
-  return nullptr;
-}
-
 void check_vault(PreflightReport &report, const Json &status) {
   const std::string state = text_or(status, "state");
   if (state == "unlocked" || state == "memory" || state == "absent")
@@ -43,25 +34,6 @@ void check_vault(PreflightReport &report, const Json &status) {
   else
     report.warn("memory", "secrets could not be locked in memory and may be swapped out",
                 "raise RLIMIT_MEMLOCK (LimitMEMLOCK= of the systemd unit)");
-}
-
-void check_ca(PreflightReport &report, const std::string &ca_file) {
-  if (ca_file.empty()) return report.ok("ca", "the system's certificates are trusted");
-  std::ifstream file(ca_file, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  std::size_t count = 0;
-  for (std::size_t at = 0; (at = text.find("-----BEGIN CERTIFICATE-----", at)) != std::string::npos; ++at) ++count;
-  if (count > 0) return report.ok("ca", fmt::format("http.ca_file holds {} certificates", count));
-  report.failed("ca", file ? "http.ca_file holds no certificate" : "http.ca_file can't be read",
-                "give a PEM file with the CA of the service, or of the proxy that opens TLS");
-}
-
-void check_proxy(PreflightReport &report, const Json &http) {
-  const auto proxy = http.find("proxy");
-  if (proxy == http.end() || proxy->is_null())
-    report.ok("proxy", "as the environment says (https_proxy, no_proxy)");
-  else
-    report.ok("proxy", proxy->get_ref<const std::string &>().empty() ? "none" : "as configured");
 }
 
 /// What is told of a rotated credential that has earned no token.
@@ -117,19 +89,9 @@ class Runtime::TenantPreflight {
  private:
   void check_credential() {
     const UtcTicks now = runtime_.clock_->utc();
-    for (const char *member : kSecretMembers) {
-      const std::string name = text_or(config_.credential, member);
-      if (name.empty()) continue;
-      const Json note = note_of(vault_status_, name);
-      if (note.is_null()) {
-        report_.failed("secret", fmt::format("the vault holds no secret {}", name),
-                       fmt::format("store it: cordon secret set {}", name));
-      } else if (const auto end = UtcTicks::parse(text_or(note, "not_after"))) {
-        judge_end(report_, "secret", fmt::format("the secret {}", name), *end, now);
-      } else {
-        report_.ok("secret", fmt::format("the vault holds {}; when it ends is not known here", name));
-      }
-    }
+    for (const char *member : kSecretMembers)
+      if (const std::string name = text_or(config_.credential, member); !name.empty())
+        judge_secret(report_, "secret", name, vault_status_, now);
     if (text_or(config_.credential, "kind") != "client_certificate") return;
     if (const auto end = tenant_->tokens->source().not_after())
       judge_end(report_, "certificate", "the certificate", *end, now);
@@ -213,8 +175,7 @@ loop::Task<Result<Outcome>> Runtime::preflight(Json request, std::string tenant,
   PreflightRun run(loop_.scheduler());
   {
     const std::lock_guard lock(mutex_);
-    check_ca(report, config_.http.ca_file);
-    check_proxy(report, config_.source.value("http", Json::object()));
+    check_network(report, vault_status);
     if (!tenant.empty() && !config_.tenants.contains(tenant)) co_return fail(config_.resolve(tenant).error());
     for (const auto &[name, config] : config_.tenants)
       if (tenant.empty() || tenant == name) {
@@ -233,6 +194,14 @@ loop::Task<Result<Outcome>> Runtime::preflight(Json request, std::string tenant,
   if (scope.reason()) co_return fail(scope.error("the preflight"));
   for (PreflightReport &one : run.reports) report.append(std::move(one));
   co_return Outcome(Status::Ok, report.document());
+}
+
+void Runtime::check_network(PreflightReport &report, const Json &vault_status) {
+  const UtcTicks now = clock_->utc();
+  judge_trust(report, config_.http, now);
+  judge_proxy(report, config_.http, transport_.proxy(), vault_status, now);
+  judge_client_certificate(
+      report, config_.http, [this](const std::string &name) { return vault_->get(name); }, now);
 }
 
 loop::Task<void> Runtime::check_ledger(PreflightReport &report) {

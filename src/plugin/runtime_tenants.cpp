@@ -11,8 +11,8 @@ namespace cordon::plugin {
 namespace {
 
 /// Members whose change needs a new client: what is open under them can't be moved.
-constexpr const char *kFixedMembers[] = {"state_dir", "vault", "http",    "quota_scope",   "track",
-                                         "reconcile", "log",   "recover", "retention_days"};
+constexpr const char *kFixedMembers[] = {"state_dir", "vault", "quota_scope", "track",
+                                         "reconcile", "log",   "recover",     "retention_days"};
 
 /// The answer of a reload that has left tenants unusable names so many.
 constexpr std::size_t kNamed = 5;
@@ -149,7 +149,13 @@ Result<void> Runtime::reload(std::string_view config_json) {
   }
   const std::size_t count = read->tenants.size();
   const auto next = std::make_shared<Config>(std::move(*read));
-  const auto apply = [this, next](loop::Scope &) { return take_over_config(std::move(*next)); };
+  // Here, for the environment is this thread's to read.
+  const auto proxy = std::make_shared<http::Proxy>(http::Proxy::of(next->http));
+  const auto apply = [this, next, proxy](loop::Scope &) -> loop::Task<Result<bool>> {
+    // First, for it may fail; also with unchanged settings, for the files they name may have been rotated.
+    if (auto used = transport_.use(next->http, std::move(*proxy)); !used) co_return fail(std::move(used.error()));
+    co_return co_await take_over_config(std::move(*next));
+  };
   Result<bool> applied = run<bool>("", -1, apply);
   if (!applied) return fail(std::move(applied.error()));
   log_broken_tenants();

@@ -14,13 +14,11 @@
 #include <optional>
 #include <string_view>
 
+#include "base/descriptor.hpp"
 #include "base/text.hpp"
-#include "vault/descriptor.hpp"
 
 namespace cordon::plugin {
 namespace {
-
-using vault::Descriptor;
 
 constexpr const char *kPointer = "/tenants_dir";
 constexpr std::string_view kSuffix = ".json";
@@ -108,7 +106,7 @@ Result<std::optional<std::string>> read_text(const Descriptor &directory, const 
     return refuse_file(path, "is no regular file; put the tenant's JSON into a plain file");
   if (const std::string problem = intruder(found); !problem.empty()) return refuse_file(path, problem);
   std::string text(kLongestFile + 1, '\0');
-  const auto size = vault::read_up_to(file, text.data(), text.size());
+  const auto size = read_up_to(file, text.data(), text.size());
   if (!size) return refuse_file(path, fmt::format("can't be read: {}", std::strerror(errno)));
   if (*size > kLongestFile) return refuse_file(path, fmt::format("is longer than {} bytes", kLongestFile));
   text.resize(*size);

@@ -96,7 +96,7 @@ Json foreign_document(const Tenant &tenant, const defender::Catalogue &catalogue
                    {"tenant_id", tenant.tenant_id},
                    {"operation", operation == nullptr ? Json(nullptr) : Json(operation->name)},
                    {"machine_id", text_or_null(action.machine_id)},
-                   {"parameters", Json::object()},
+                   {"parameters", operation == nullptr ? Json::object() : defender::parameters_of(*operation, action)},
                    {"state", state_name(state_of(action.status))},
                    {"adopted", true},
                    {"comment", text_or_null(action.requestor_comment)},
@@ -106,7 +106,6 @@ Json foreign_document(const Tenant &tenant, const defender::Catalogue &catalogue
                    {"updated_at", time_or_null(action.updated_at)},
                    {"expires_at", nullptr},
                    {"service_host", host_of(tenant.cloud.api)}};
-  if (!action.file_identifier.empty()) document["parameters"]["sha1"] = action.file_identifier;
   write_action(document, action, now);
   return document;
 }

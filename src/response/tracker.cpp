@@ -21,6 +21,12 @@ constexpr int kLooksBetweenSweeps = 40;
 constexpr std::int64_t kInFlightAtFullPace = 250;
 constexpr std::int64_t kLongestPace = 4;
 
+/// An end is known within one interval though it came just behind a look: the next one begins as much earlier as it is
+/// going to take.
+BootTime next_look(nanoseconds interval, BootTime began, BootTime now) {
+  return now + std::max(interval - 2 * (now - began), interval / 2);
+}
+
 /// An end that another one may have overtaken: the device can have finished before the cancel or the time-out reached
 /// it (mde-api §7).
 bool may_be_overtaken(const MachineAction &action) {
@@ -97,9 +103,10 @@ loop::Task<void> Tracker::run(std::string name) {
     const std::shared_ptr<Tenant> tenant = tenant_named_(name);  // anew each time: a reload may have changed it
     if (tenant == nullptr) break;
     Result<void> looked = turn ? Result<void>() : Result<void>(fail(turn.error()));
+    const BootTime began = seams_.scheduler.now();
     if (looked) looked = co_await look(tenant, watch);
     if (looked) {
-      next = seams_.scheduler.now() + track_interval(timing_, turn->in_flight);
+      next = next_look(track_interval(timing_, turn->in_flight), began, seams_.scheduler.now());
       backoff = Backoff(timing_.track_interval, longest);
     } else {
       next = seams_.scheduler.now() + backoff.next();

@@ -11,8 +11,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptor.hpp"
 #include "vault/crypto.hpp"
-#include "vault/descriptor.hpp"
 #include "vault/own_group.hpp"
 
 namespace cordon::vault {

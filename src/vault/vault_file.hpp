@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "base/clock.hpp"
+#include "base/descriptor.hpp"
 #include "base/error.hpp"
-#include "vault/descriptor.hpp"
 
 namespace cordon::vault {
 

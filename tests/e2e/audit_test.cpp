@@ -91,6 +91,21 @@ TEST_F(Audit, VerifyNamesTheFirstBadRecordAndTheLedgerCheckTheDifference) {
   EXPECT_THAT(host->call("ledger_check").text, HasSubstr("differ in the state"));
 }
 
+TEST_F(Audit, AnExportThatTheArchiveOvertakesSaysSo) {
+  const auto host = open();
+  ASSERT_EQ(host->restrict_device(machine(), "audit", {{"until", "finished"}}).status, CORDON_OK);
+  ASSERT_EQ(host->call("audit_export", {{"after", 1}, {"top", 1}}).status, CORDON_OK);
+  // As the retention leaves it.
+  tamper(config["state_dir"],
+         "INSERT INTO meta (name, value) SELECT 'journal_base', sequence || ' ' || lower(hex(mac)) || ' ' ||"
+         " lower(hex(digest)) FROM journal WHERE sequence = 3; DELETE FROM journal WHERE sequence <= 3");
+  const Reply late = host->call("audit_export", {{"after", 2}});
+  EXPECT_EQ(late.status, CORDON_E_INVALID_ARGUMENT) << late.text;
+  EXPECT_THAT(late.message(), HasSubstr("after: 3"));
+  EXPECT_EQ(host->call("audit_export", {{"after", 3}}).document["base"]["sequence"], 3);
+  EXPECT_EQ(host->call("audit_export").document["base"]["sequence"], 3);
+}
+
 TEST_F(Audit, OcsfEventsCarryClassActivityAndOutcome) {
   const auto host = open();
   ASSERT_EQ(host->restrict_device(machine(), "why", {{"until", "finished"}, {"actor", "analyst"}}).status, CORDON_OK);

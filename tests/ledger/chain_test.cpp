@@ -133,17 +133,29 @@ TEST_F(ChainTest, VerifyOnTheLoopWalksJournalsLongerThanOneStep) {
   TestLoop loop(clock_);
   ledger_->attach(loop.scheduler());
   std::optional<ChainReport> report;
-  const auto check = [](Ledger &ledger, std::optional<ChainReport> &out) -> loop::Task<void> {
-    auto found = co_await ledger.verify();
-    if (found) out = *found;
+  std::optional<Error> refused;
+  const auto check = [&report, &refused](Ledger &ledger, loop::Scope &call) -> loop::Task<void> {
+    auto found = co_await ledger.verify(call);
+    if (found)
+      report = *found;
+    else
+      refused = found.error();
   };
-  loop.scheduler().spawn(check(*ledger_, report));
+  loop::Scope call(loop.scheduler());
+  loop.scheduler().spawn(check(*ledger_, call));
   loop.run_until_idle();
   ASSERT_TRUE(report);
   EXPECT_TRUE(report->intact());
   EXPECT_EQ(report->records, 1501) << "and the checkpoint that signs them";
   EXPECT_EQ(report->checkpoints, 1);
   EXPECT_EQ(report->signed_through, 1500);
+
+  loop::Scope interrupted(loop.scheduler());
+  interrupted.cancel(Status::Interrupted);
+  loop.scheduler().spawn(check(*ledger_, interrupted));
+  loop.run_until_idle();
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status, Status::Interrupted);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ class DurabilityTest : public LedgerTest {
  protected:
   void SetUp() override {}
 
+  static constexpr int kWriters = 8;
   /// A child whose threads append and say each number once it was promised to be durable.
   pid_t start_writers(int pipe_end) {
     const pid_t child = ::fork();
@@ -25,7 +26,7 @@ class DurabilityTest : public LedgerTest {
     if (!opened || !(*opened)->use_key(Secret(std::string(32, 'k')), "vault-1")) ::_exit(1);
     Ledger &ledger = **opened;
     std::vector<std::thread> writers;
-    for (int thread = 0; thread < 8; ++thread)
+    for (int thread = 0; thread < kWriters; ++thread)
       writers.emplace_back([&ledger, pipe_end, thread] {
         const Durability durability = thread % 2 == 0 ? Durability::Full : Durability::Process;
         for (;;) {
@@ -64,7 +65,8 @@ TEST_F(DurabilityTest, AKilledProcessLosesNothingThatWasCommittedAndLeavesAChain
     ASSERT_TRUE(report);
     EXPECT_TRUE(report->intact()) << report->damage;
     EXPECT_GE(report->records, *promised.rbegin());
-    EXPECT_EQ(*promised.begin(), newest + 1) << "the sequence goes on where it was";
+    EXPECT_GT(*promised.begin(), newest) << "the sequence goes on where it was";
+    EXPECT_LE(*promised.begin(), newest + kWriters) << "but for those that died before they could say theirs";
     newest = report->records;
     close();
   }

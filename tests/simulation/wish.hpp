@@ -15,6 +15,7 @@ struct Wish {
   bool blocking = true;
   bool until_finished = false;
   int tenant = 0;
+  std::string tenant_name;
   std::string operation;
   std::string machine;  ///< empty: cancel_action
   std::string sha1;     ///< of stop_and_quarantine

@@ -144,6 +144,19 @@ void Witness::check_document(const std::string &who, const Json &document, bool 
     lie("the action was made by somebody else and is not called adopted");
 }
 
+/// What answers a wish is a request for the same, whoever began it.
+void Witness::check_answer(const Wish &wish, const Json &document) {
+  const Json parameters = document.value("parameters", Json::object());
+  const char *scope = wish.operation == "isolate" ? "isolation_type" : "scan_type";
+  const bool same = text_or(document, "tenant") == wish.tenant_name &&
+                    text_or(document, "operation") == wish.operation &&
+                    (wish.machine.empty() || text_or(document, "machine_id") == wish.machine) &&
+                    text_or(parameters, "sha1") == wish.sha1 && text_or(parameters, scope) == wish.variant;
+  if (!same)
+    violate("every wish gets what it asks for",
+            fmt::format("wish {} is answered by a request for something else: {}", wish.number, document.dump()));
+}
+
 void Witness::told(const Wish &wish, bool submitted, const Result<response::Outcome> &outcome) {
   if (outcome) {
     const std::string request = text_or(outcome->document, "request_id");
@@ -153,6 +166,7 @@ void Witness::told(const Wish &wish, bool submitted, const Result<response::Outc
     promised_.emplace(request, wish.number);
     if (const std::string action = text_or(outcome->document, "action_id"); !action.empty())
       action_ids_[wish.number] = action;
+    check_answer(wish, outcome->document);
     const bool ok = outcome->status == Status::Ok && !submitted;
     check_document(fmt::format("wish {}", wish.number), outcome->document, ok);
     return;

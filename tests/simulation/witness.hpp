@@ -69,6 +69,7 @@ class Witness {
   };
   void close(const std::string &request_id, const std::string &why);
   void check_document(const std::string &who, const Json &document, bool ok);
+  void check_answer(const Wish &wish, const Json &document);
   Instant valid_until(const Wish &wish) const;
 
   const Timeline &timeline_;

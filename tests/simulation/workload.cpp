@@ -66,11 +66,13 @@ class Maker {
     }
     wish.tenant = static_cast<int>(chance_.below(targets_.tenants.size()));
     const Targets::Tenant &tenant = targets_.tenants[static_cast<std::size_t>(wish.tenant)];
+    wish.tenant_name = tenant.name;
     if (wish.operation == "cancel_action" && work_.wishes.empty()) wish.operation = "restrict_code_execution";
     if (wish.operation == "cancel_action") {
       const Wish &other = pick(work_.wishes);
       wish.cancels = other.cancels < 0 ? other.number : other.cancels;
       wish.tenant = other.tenant;
+      wish.tenant_name = other.tenant_name;
       return;
     }
     wish.machine = pick(tenant.machines);

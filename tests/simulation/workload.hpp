@@ -21,6 +21,7 @@ struct FollowUp {
 /// On what the wishes are directed.
 struct Targets {
   struct Tenant {
+    std::string name;
     std::vector<std::string> machines;
     std::vector<std::string> files;
   };

@@ -206,6 +206,7 @@ void World::plan() {
   for (const emulator::TenantRecord &tenant : service_.directory().tenants) {
     const emulator::MadeFleet &made = service_.fleet(tenant.tenant_id);
     Targets::Tenant target;
+    target.name = tenant.name;
     const std::string &shared = made.fleet.find_by_name("shared")->id;
     target.machines = {shared, shared, made.cast.online, made.cast.server, made.cast.fails};
     if (chance_.chance(0.25)) target.machines.push_back(made.cast.offline);

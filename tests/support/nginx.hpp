@@ -1,9 +1,8 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
 
+#include "support/server_process.hpp"
 #include "support/tls_server.hpp"
 
 namespace cordon::test {
@@ -16,23 +15,18 @@ class Nginx {
   static bool is_installed();
 
   /// `backend` e.g. "http://127.0.0.1:8080"; after `keepalive_requests` on a connection it sends that away. `port` 0: a
-  /// free one. Returns when it serves or has failed to.
-  Nginx(const Identity &identity, const std::string &backend, int keepalive_requests = 1000, int port = 0);
-  ~Nginx();
-  Nginx(const Nginx &) = delete;
-  Nginx &operator=(const Nginx &) = delete;
+  /// free one. `more`: further directives of the server. Returns when it serves or has failed to.
+  Nginx(const Identity &identity, const std::string &backend, int keepalive_requests = 1000, int port = 0,
+        const std::string &more = "");
 
   int port() const { return port_; }
-  std::string url() const { return "https://localhost:" + std::to_string(port_) + "/"; }
+  std::string url() const { return origin() + "/"; }
   std::string origin() const { return "https://localhost:" + std::to_string(port_); }
-  bool is_up() const;
+  bool is_up() const { return answers(port_); }
 
  private:
-  bool has_died() const;
-
-  std::string directory_;
+  ServerProcess process_;
   int port_;
-  pid_t pid_ = -1;
 };
 
 }  // namespace cordon::test

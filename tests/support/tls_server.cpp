@@ -51,6 +51,14 @@ CertificatePtr begin_certificate(EVP_PKEY *key, const std::string &name, long fr
   return certificate;
 }
 
+std::string pem_text(const std::function<void(BIO *)> &write) {
+  const std::unique_ptr<BIO, OpenSslFree<BIO_free_all>> bio(BIO_new(BIO_s_mem()));
+  write(bio.get());
+  char *bytes = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &bytes);
+  return {bytes, static_cast<std::size_t>(size)};
+}
+
 /// The length of the body that follows a request's head.
 std::size_t content_length(const std::string &head) {
   const std::string lower = to_lower(head);
@@ -60,9 +68,21 @@ std::size_t content_length(const std::string &head) {
 
 }  // namespace
 
-TestCa::TestCa() {
+std::string certificate_pem(const Identity &identity) {
+  return pem_text([&](BIO *bio) { PEM_write_bio_X509(bio, identity.certificate.get()); });
+}
+
+std::string key_pem(const Identity &identity, const std::string &password) {
+  return pem_text([&](BIO *bio) {
+    PEM_write_bio_PrivateKey(bio, identity.key.get(), password.empty() ? nullptr : EVP_aes_256_cbc(),
+                             password.empty() ? nullptr : reinterpret_cast<const unsigned char *>(password.data()),
+                             static_cast<int>(password.size()), nullptr, nullptr);
+  });
+}
+
+TestCa::TestCa(const std::string &name) {
   self_.key.reset(EVP_EC_gen("P-256"));
-  self_.certificate = begin_certificate(self_.key.get(), "Cordon test CA", -7 * 86400, 86400);
+  self_.certificate = begin_certificate(self_.key.get(), name, -7 * 86400, 86400);
   X509 *certificate = self_.certificate.get();
   X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
   add_extension(certificate, certificate, NID_basic_constraints, "critical,CA:TRUE");
@@ -84,14 +104,17 @@ TestCa::~TestCa() {
 }
 
 Identity TestCa::issue(const std::string &name, long valid_until_s) const {
+  return issue_between(name, std::min(0L, valid_until_s) - 86400, valid_until_s);
+}
+
+Identity TestCa::issue_between(const std::string &name, long from_s, long until_s) const {
   Identity identity;
   identity.key.reset(EVP_EC_gen("P-256"));
-  identity.certificate =
-      begin_certificate(identity.key.get(), name, std::min(0L, valid_until_s) - 86400, valid_until_s);
+  identity.certificate = begin_certificate(identity.key.get(), name, from_s, until_s);
   X509 *certificate = identity.certificate.get();
   X509_set_issuer_name(certificate, X509_get_subject_name(self_.certificate.get()));
   add_extension(certificate, self_.certificate.get(), NID_subject_alt_name,
-                "DNS:" + name + (name == "localhost" ? ",IP:127.0.0.1" : ""));
+                "DNS:" + name + (name == "localhost" ? ",IP:127.0.0.1,IP:::1" : ""));
   add_extension(certificate, self_.certificate.get(), NID_authority_key_identifier, "keyid");
   must(X509_sign(certificate, self_.key.get(), EVP_sha256()) > 0, "server certificate signature");
   return identity;

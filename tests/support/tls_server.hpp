@@ -31,18 +31,25 @@ struct Identity {
   CertificatePtr certificate;
 };
 
+std::string certificate_pem(const Identity &identity);
+/// Encrypted when there is a password.
+std::string key_pem(const Identity &identity, const std::string &password = "");
+
 /// A certificate authority made for one test; its certificate lies in a file of the temporary directory until it goes.
 class TestCa {
  public:
-  TestCa();
+  explicit TestCa(const std::string &name = "Cordon test CA");
   ~TestCa();
   TestCa(const TestCa &) = delete;
   TestCa &operator=(const TestCa &) = delete;
 
   const std::string &file() const { return file_; }
-  /// A server certificate for `name` (also 127.0.0.1 when the name is localhost), valid from a day before
+  std::string pem() const { return certificate_pem(self_); }
+  /// A server certificate for `name` (also 127.0.0.1 and ::1 when the name is localhost), valid from a day before
   /// `valid_until_s` (seconds from now) or now, whichever is earlier.
   Identity issue(const std::string &name = "localhost", long valid_until_s = 3600) const;
+  /// The same with both ends named, in seconds from now.
+  Identity issue_between(const std::string &name, long from_s, long until_s) const;
 
  private:
   Identity self_;
@@ -81,6 +88,7 @@ class TlsServer {
     void stall();
     void reset();  ///< RST instead of FIN
     void close();
+    std::string tls_version() const { return ssl_ != nullptr ? SSL_get_version(ssl_.get()) : ""; }
     bool session_was_resumed() const { return ssl_ != nullptr && SSL_session_reused(ssl_.get()) == 1; }
 
    private:

@@ -106,7 +106,7 @@ TEST_F(KeyHelper, AHostThatReapsEveryChildLosesNothing) {
 }
 
 TEST_F(KeyHelper, AProgramThatOthersCanChangeIsRefused) {
-  for (const mode_t mode : {0722, 0702, 0720})
+  for (const mode_t mode : {0722U, 0702U, 0720U})
     EXPECT_EQ(status_of(key_from_helper({script(":", mode)}, milliseconds(1000))), Status::VaultPermissions) << mode;
 }
 

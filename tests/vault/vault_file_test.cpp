@@ -14,7 +14,7 @@ namespace {
 using testing::HasSubstr;
 
 TEST_F(VaultTest, FileIsPrivateWhateverTheUmask) {
-  for (const mode_t mask : {0, 0777}) {
+  for (const mode_t mask : {0U, 0777U}) {
     const mode_t old = umask(mask);
     const auto set = open()->set("a", Secret("b"));
     umask(old);
@@ -49,7 +49,7 @@ TEST_F(VaultTest, FileSizeHidesNumberAndSizeOfSecrets) {
 
 TEST_F(VaultTest, Open_RefusesAVaultThatOthersCanReach) {
   make_vault();
-  for (const mode_t mode : {0640, 0604, 0620, 0666}) {
+  for (const mode_t mode : {0640U, 0604U, 0620U, 0666U}) {
     chmod(path_.c_str(), mode);
     const auto vault = try_open(settings());
     ASSERT_EQ(status_of(vault), Status::VaultPermissions) << mode;

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NPM_INSTALL = ("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", "--silent")
+NPM_INSTALL = ("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error")
 
 
 def digest_of(folder):

@@ -12,6 +12,9 @@ from emulator import Emulator, without_proxies  # noqa: E402
 SKIPPED = 77
 COMMAND_TIMEOUT_S = 900
 PACKAGES_OUT_OF_REACH = "its package registry cannot be reached"
+# What npm says then; the last three: through something that answers in the registry's name.
+NPM_OUT_OF_REACH = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH",
+                    "SELF_SIGNED_CERT_IN_CHAIN", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "UNABLE_TO_VERIFY_LEAF_SIGNATURE")
 
 
 def skip(reason):
@@ -31,6 +34,15 @@ def run(*command, check=True, **options):
     if check and result.returncode != 0:
         fail(f"{' '.join(map(str, command))}\n{result.stdout}{result.stderr}")
     return result
+
+
+def after_npm(installed):
+    """Ends the test where npm's packages could not be installed: as skipped when nobody could have done it."""
+    if installed.returncode == 0:
+        return
+    if any(code in installed.stderr for code in NPM_OUT_OF_REACH):
+        skip(PACKAGES_OUT_OF_REACH)
+    fail(installed.stdout + installed.stderr)
 
 
 class Stage:

@@ -9,9 +9,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "support"))
 sys.path.insert(0, str(HERE.parents[1] / "abi" / "bindings"))
 
-from runner import PACKAGES_OUT_OF_REACH, fail, run, skip  # noqa: E402
+from runner import after_npm, fail, run, skip  # noqa: E402
 
-NO_REGISTRY = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH")
 LEAST_NODE = 18
 
 
@@ -28,10 +27,7 @@ def install(scratch):
     if not stamp.exists() or stamp.read_bytes() != lock:
         for name in ("package.json", "package-lock.json"):
             shutil.copy(HERE / name, scratch)
-        done = run("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", cwd=scratch, check=False)
-        if done.returncode != 0:
-            out_of_reach = any(code in done.stderr for code in NO_REGISTRY)
-            skip(PACKAGES_OUT_OF_REACH) if out_of_reach else fail(done.stdout + done.stderr)
+        after_npm(run("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", cwd=scratch, check=False))
         stamp.write_bytes(lock)
     for program in HERE.glob("*.mjs"):
         shutil.copy(program, scratch)

@@ -77,9 +77,7 @@ def copy_tree():
 
 def build():
     if not (BUILD / "build.ninja").exists():
-        subprocess.run(["cmake", "-S", TREE, "-B", BUILD, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
-                        "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache", "-DCMAKE_C_COMPILER_LAUNCHER=ccache"],
-                       check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["cmake", "--preset", "release", "-B", BUILD], cwd=TREE, check=True, stdout=subprocess.DEVNULL)
     done = subprocess.run(["cmake", "--build", BUILD, "--target", "cordon_simulation"], capture_output=True, text=True)
     return "" if done.returncode == 0 else done.stdout[-4000:]
 
@@ -98,7 +96,7 @@ def first_broken(seeds, jobs):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    arguments.add_argument("--seeds", type=int, default=2000)
+    arguments.add_argument("--seeds", type=int, default=20000)
     arguments.add_argument("--jobs", type=int, default=os.cpu_count())
     arguments.add_argument("names", nargs="*")
     settings = arguments.parse_args()

@@ -7,7 +7,7 @@
 #include <optional>
 #include <utility>
 
-namespace cordon::vault {
+namespace cordon {
 
 /// Owns a file descriptor.
 class Descriptor {
@@ -42,4 +42,4 @@ inline std::optional<std::size_t> read_up_to(const Descriptor &file, char *out, 
   return done;
 }
 
-}  // namespace cordon::vault
+}  // namespace cordon

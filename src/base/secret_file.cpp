@@ -1,4 +1,4 @@
-#include "identity/secret_file.hpp"
+#include "base/secret_file.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -8,18 +8,18 @@
 #include <cerrno>
 #include <cstring>
 
-#include "vault/descriptor.hpp"
+#include "base/descriptor.hpp"
 
-namespace cordon::identity {
+namespace cordon {
 namespace {
 
 tl::unexpected<Error> refuse(Status status, const std::string &place, const std::string &problem) {
   return fail(Error(status, fmt::format("the file named at {} {}", place, problem)).at(place));
 }
 
-Result<vault::Descriptor> open_checked(const std::string &path, FileGuard guard, const std::string &place) {
+Result<Descriptor> open_checked(const std::string &path, FileGuard guard, const std::string &place) {
   const int no_link = guard == FileGuard::NoLink ? O_NOFOLLOW : 0;
-  vault::Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | no_link));
+  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | no_link));
   if (!file)
     return refuse(Status::InvalidState, place,
                   fmt::format("can't be read: {}; check the path and the rights of the user of this process",
@@ -37,14 +37,14 @@ Result<vault::Descriptor> open_checked(const std::string &path, FileGuard guard,
 }  // namespace
 
 Result<void> check_secret_file(const std::string &path, FileGuard guard, const std::string &place) {
-  return open_checked(path, guard, place).map([](const vault::Descriptor &) {});
+  return open_checked(path, guard, place).map([](const Descriptor &) {});
 }
 
 Result<Secret> read_secret_file(const std::string &path, std::size_t limit, FileGuard guard, const std::string &place) {
   const auto file = open_checked(path, guard, place);
   if (!file) return fail(file.error());
   Secret bytes = Secret::zeros(limit + 1);
-  const auto size = vault::read_up_to(*file, bytes.data(), bytes.size());
+  const auto size = read_up_to(*file, bytes.data(), bytes.size());
   if (!size) return refuse(Status::InvalidState, place, fmt::format("can't be read: {}", std::strerror(errno)));
   if (*size == 0) return refuse(Status::InvalidState, place, "is empty");
   if (*size > limit) return refuse(Status::InvalidState, place, fmt::format("is longer than {} bytes", limit));
@@ -52,4 +52,4 @@ Result<Secret> read_secret_file(const std::string &path, std::size_t limit, File
   return bytes;
 }
 
-}  // namespace cordon::identity
+}  // namespace cordon

@@ -6,7 +6,7 @@
 #include "base/error.hpp"
 #include "base/secure.hpp"
 
-namespace cordon::identity {
+namespace cordon {
 
 enum class FileGuard {
   None,     ///< what is in it is short-lived and may be mounted for all
@@ -21,4 +21,4 @@ Result<Secret> read_secret_file(const std::string &path, std::size_t limit, File
 /// Whether it could be read now, as far as that shows without reading it. Errors likewise.
 Result<void> check_secret_file(const std::string &path, FileGuard guard, const std::string &place);
 
-}  // namespace cordon::identity
+}  // namespace cordon
