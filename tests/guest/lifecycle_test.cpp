@@ -13,7 +13,7 @@ class Lifecycle : public GuestTest {};
 /// CORDON_ROUNDS of them, or as many as are over in a moment.
 TEST_F(Lifecycle, ComesAndGoesWithoutATrace) {
   const char *rounds = std::getenv("CORDON_ROUNDS");
-  const Ended ended = run("rounds", {rounds != nullptr ? rounds : kSanitized ? "100" : "600"});
+  const Ended ended = run("rounds", {rounds != nullptr ? rounds : kSanitized ? "60" : "150"});
   EXPECT_EQ(ended.exit_status, 0) << ended.said;
   std::cout << ended.said;
 }
@@ -29,6 +29,11 @@ TEST_F(Lifecycle, ExitDuringCallsEndsTheProcessCleanly) {
 
 TEST_F(Lifecycle, AStaticDestructorOfTheHostMayFreeTheClient) {
   expect_good("freed_by_a_static_destructor");
+}
+
+TEST_F(Lifecycle, AForkBeforeInitDuringACallAndAfterFree) {
+  expect_good("fork_in_every_state");
+  expect_nothing_twice();
 }
 
 TEST_F(Lifecycle, TwoCopiesDoNotShareALedger) {
