@@ -7,6 +7,7 @@
 #   sh tests/run.sh --fuzz [S]    only the fuzz targets, each for S seconds (default 60)
 #   sh tests/run.sh --bench       only the benchmarks: figures beside their peers, nothing asserted
 #   sh tests/run.sh --load        only what takes its time: 1,000 kills, more broken bytes, and the proofs under load
+#   sh tests/run.sh --guest       only 10,000 lives of the library in one process: load, init, call, shutdown, unload
 #   sh tests/run.sh --simulate N  only the simulation, over N seeds (the plain run: 20,000)
 #   sh tests/run.sh --packages    Debian packages and the portable archive, with sums and SBOMs; used in a clean chroot
 #   sh tests/run.sh --mutants     plants mistakes into a copy of the product and shows that the simulation finds each
@@ -32,6 +33,7 @@ while [ $# -gt 0 ]; do
     --again) again=yes ;;
     --bench) mode=bench ;;
     --load) mode=load ;;
+    --guest) mode=guest ;;
     --mutants) mode=mutants ;;
     --packages) mode=packages ;;
     --simulate)
@@ -346,6 +348,12 @@ run_mutants() {
   else
     fail mutants "see above"
   fi
+}
+
+run_guest() {
+  check 'build (guest)' build dev guest_test || return
+  check '10,000 lives in one process' env CORDON_ROUNDS=10000 build/dev/tests/guest/guest_test \
+    --gtest_filter='Lifecycle.ComesAndGoes*' && grep -e rounds -e KiB "$check_log"
 }
 
 run_suite() {

@@ -1,5 +1,8 @@
 #include "boundary/clients.hpp"
 
+#include <cstdlib>
+#include <vector>
+
 #include "base/random.hpp"
 
 namespace cordon::boundary {
@@ -18,6 +21,12 @@ std::uintptr_t mix(std::uintptr_t count) {
 
 std::uintptr_t number(const cordon_client *handle) {
   return reinterpret_cast<std::uintptr_t>(handle);
+}
+
+/// exit() ends the libraries that a client's threads are using, so those end first. Registered behind the first client,
+/// hence behind those libraries' own handlers, it runs before them.
+void end_with_the_process() noexcept {
+  if (!forked()) Clients::instance().end_all();
 }
 
 }  // namespace
@@ -49,6 +58,8 @@ Result<cordon_client *> Clients::open(std::string_view config_json) {
   auto client = plugin::Client::open(config_json);
   if (!client) return fail(std::move(client.error()));
   occupant->client = std::move(*client);
+  static const int at_exit = std::atexit(end_with_the_process);
+  (void)at_exit;
   const std::lock_guard lock(mutex_);
   handles_.merge(entry);
   return reinterpret_cast<cordon_client *>(handle);
@@ -71,6 +82,16 @@ std::shared_ptr<plugin::Client> Clients::remove(const cordon_client *handle) {
   auto client = client_of(found->second);
   handles_.erase(found);
   return client;
+}
+
+void Clients::end_all() noexcept try {
+  std::vector<std::shared_ptr<plugin::Client>> living;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto &[handle, occupant] : handles_) living.push_back(client_of(occupant));
+  }
+  for (const auto &client : living) (void)client->shutdown(0);
+} catch (...) {  // out of memory: what could not be ended goes with the process
 }
 
 }  // namespace cordon::boundary

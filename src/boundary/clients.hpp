@@ -24,6 +24,8 @@ class Clients {
   Result<std::shared_ptr<plugin::Client>> find(const cordon_client *handle) const;
   /// Takes the handle away, so that it is invalid from now on; null if it already was.
   std::shared_ptr<plugin::Client> remove(const cordon_client *handle);
+  /// Shuts every client down and drops its transfers, at the process' end; the handles stay.
+  void end_all() noexcept;
 
  private:
   /// The process counts as having a client until the client is destroyed.

@@ -69,7 +69,7 @@ Result<Config> Config::read(std::string_view text) {
     from_file = std::move(*file);
     text = from_file;
   }
-  static const JsonSchema schema(embedded::config_schema);
+  static const JsonSchema &schema = *new JsonSchema(embedded::config_schema);  // used by calls during exit(), too
   auto source = parse_json(text, "config");
   if (!source) return fail(std::move(source.error()));
   const Json tenants = take_tenants(*source);
