@@ -4,11 +4,11 @@
 #include <string>
 
 #include "base/random.hpp"
+#include "base/secret_file.hpp"
 #include "identity/asserted_source.hpp"
 #include "identity/certificate.hpp"
 #include "identity/client_secret.hpp"
 #include "identity/proven_credential.hpp"
-#include "base/secret_file.hpp"
 
 namespace cordon::identity {
 
