@@ -74,6 +74,7 @@ void ServerProcess::start(const std::vector<std::string> &argv, int port) {
   std::vector<char *> arguments;
   for (const std::string &one : argv) arguments.push_back(const_cast<char *>(one.c_str()));
   arguments.push_back(nullptr);
+  if (pid_ > 0 && has_died()) waitpid(pid_, nullptr, 0);
   if (posix_spawn(&pid_, arguments[0], nullptr, nullptr, arguments.data(), environ) != 0)
     throw std::runtime_error("can't start " + argv[0]);
   while (!answers(port) && !has_died()) usleep(5000);

@@ -26,9 +26,10 @@ class ServerProcess {
   std::string read(const std::string &name) const;
   /// Starts it and returns when it listens at `port` or has died.
   void start(const std::vector<std::string> &argv, int port);
+  /// Not started, or ended by itself.
+  bool has_died() const;
 
  private:
-  bool has_died() const;
 
   std::string directory_;
   pid_t pid_ = -1;

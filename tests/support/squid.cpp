@@ -33,8 +33,7 @@ bool Squid::is_installed() {
   return access(kSquid, X_OK) == 0 && access("/usr/lib/squid/security_file_certgen", X_OK) == 0;
 }
 
-Squid::Squid(const Identity &identity, const Setup &setup)
-    : process_("squid"), port_(free_port()), tls_port_(free_port()), inspecting_port_(free_port()) {
+Squid::Squid(const Identity &identity, const Setup &setup) : process_("squid") {
   const std::string certificate = process_.write("cert.pem", certificate_pem(identity));
   const std::string key = process_.write("key.pem", key_pem(identity));
   const std::string tls = fmt::format("tls-cert={} tls-key={}", certificate, key);
@@ -47,18 +46,22 @@ Squid::Squid(const Identity &identity, const Setup &setup)
                                                                        copy("upstream.pem", setup.upstream_ca));
   const std::string mutual =
       setup.client_ca.empty() ? std::string() : " clientca=" + copy("clients.pem", setup.client_ca);
-  const std::string config = process_.write(
-      "squid.conf",
-      fmt::format("{}http_port 127.0.0.1:{}\nhttps_port 127.0.0.1:{} {}{}\n"
-                  "http_port 127.0.0.1:{} ssl-bump {} generate-host-certificates=off\n"
-                  "acl inspected localport {}\nssl_bump bump inspected\nssl_bump none all\n{}"
-                  "cache deny all\ncache_mem 8 MB\npid_filename none\ncoredump_dir none\nnetdb_filename none\n"
-                  "access_log stdio:{}/access.log\ncache_log {}/cache.log\ncache_store_log none\npinger_enable off\n"
-                  "logfile_rotate 0\nbuffered_logs off\nshutdown_lifetime 0 seconds\nvisible_hostname localhost\n"
-                  "max_filedescriptors 512\n",
-                  sign_in(process_, setup), port_, tls_port_, tls, mutual, inspecting_port_, tls, inspecting_port_,
-                  upstream, process_.directory(), process_.directory()));
-  process_.start({kSquid, "-N", "-f", config}, inspecting_port_);
+  // A port that was free may be somebody else's the next moment.
+  for (int attempt = 0; attempt < 5 && !is_up(); ++attempt) {
+    port_ = free_port(), tls_port_ = free_port(), inspecting_port_ = free_port();
+    const std::string config = process_.write(
+        "squid.conf",
+        fmt::format("{}http_port 127.0.0.1:{}\nhttps_port 127.0.0.1:{} {}{}\n"
+                    "http_port 127.0.0.1:{} ssl-bump {} generate-host-certificates=off\n"
+                    "acl inspected localport {}\nssl_bump bump inspected\nssl_bump none all\n{}"
+                    "cache deny all\ncache_mem 8 MB\npid_filename none\ncoredump_dir none\nnetdb_filename none\n"
+                    "access_log stdio:{}/access.log\ncache_log {}/cache.log\ncache_store_log none\npinger_enable off\n"
+                    "logfile_rotate 0\nbuffered_logs off\nshutdown_lifetime 0 seconds\nvisible_hostname localhost\n"
+                    "max_filedescriptors 512\n",
+                    sign_in(process_, setup), port_, tls_port_, tls, mutual, inspecting_port_, tls, inspecting_port_,
+                    upstream, process_.directory(), process_.directory()));
+    process_.start({kSquid, "-N", "-f", config}, inspecting_port_);
+  }
 }
 
 int Squid::count(const std::string &part) const {

@@ -25,7 +25,7 @@ class Squid {
   /// `identity`: what it shows as a proxy over TLS, and in the server's place where it opens TLS.
   Squid(const Identity &identity, const Setup &setup);
 
-  bool is_up() const { return answers(port_); }
+  bool is_up() const { return port_ != 0 && !process_.has_died() && answers(port_); }
   std::string host() const { return "localhost:" + std::to_string(port_); }
   std::string tls_host() const { return "localhost:" + std::to_string(tls_port_); }
   std::string url() const { return "http://" + host(); }
@@ -38,7 +38,7 @@ class Squid {
 
  private:
   ServerProcess process_;
-  int port_, tls_port_, inspecting_port_;
+  int port_ = 0, tls_port_ = 0, inspecting_port_ = 0;
 };
 
 }  // namespace cordon::test
