@@ -30,7 +30,6 @@ class ServerProcess {
   bool has_died() const;
 
  private:
-
   std::string directory_;
   pid_t pid_ = -1;
 };
