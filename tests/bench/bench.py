@@ -322,6 +322,32 @@ class Bench:
         run("strip", "-o", stripped, self.library)
         self.fact("library, stripped", f"{stripped.stat().st_size / 2**20:.2f} MiB")
 
+    def tenants(self, stack):
+        """Peak memory for so many tenants of a directory, each with a token, less that for a single one."""
+        counts = (1, 300, 3000)
+        names = [f"tenant{i:05}" for i in range(max(counts))]
+        scenario = self.folder / "tenants.scenario"
+        scenario.write_text(json.dumps({
+            "tenants": [{"name": name} for name in names],
+            "apps": [{"name": name, "tenant": name, "client_secret": "s3cret"} for name in names]}))
+        ready = start_emulator(stack, self.build, self.folder / "provider", 1, "--quota", UNLIMITED, "--scenario",
+                               str(scenario))
+        peaks = []
+        for count in counts:
+            directory = self.folder / f"tenants{count}.d"
+            directory.mkdir(mode=0o755)
+            for name in names[:count]:
+                tenant = dict(ready["config"]["tenants"][name], credential={"kind": "client_secret",
+                                                                            "secret_name": "provider"})
+                (directory / f"{name}.json").write_text(json.dumps(tenant))
+            members = {"tenant_defaults": ready["config"]["tenant_defaults"], "tenants_dir": str(directory)}
+            config = self.write_config(f"tenants{count}", members, ready["config"]["http"], "provider", "s3cret")
+            file = self.machines_file(f"tenants{count}.names", names[:count])
+            done = run(*self.ours(config, "tenants", file), stdout=subprocess.PIPE, text=True, timeout=600)
+            peaks.append(int(done.stdout))
+            each = "" if count == 1 else f"   ({(peaks[-1] - peaks[0]) / (count - 1):.1f} KiB for each more)"
+            self.fact(f"peak memory, {count:,} tenants with tokens", f"{peaks[-1] / 1024:.1f} MiB{each}")
+
     def memory(self, stack):
         sizes = (100, 1000, 10000)
         ready = start_emulator(stack, self.build, self.folder / "crowd", sum(sizes) + 100)
@@ -347,6 +373,7 @@ def main():
         bench.measure("action", bench.actions)
         bench.measure("library size", bench.size)
         bench.measure("memory", bench.memory)
+        bench.measure("memory of tenants", bench.tenants)
     return 1 if bench.failed else 0
 
 

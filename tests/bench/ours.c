@@ -4,7 +4,8 @@
  *        ours LIBRARY CONFIG_FILE secret NAME       stores stdin in the vault
  *        ours LIBRARY CONFIG_FILE act MACHINES_FILE  each call restricts the file's next machine
  *        ours LIBRARY CONFIG_FILE pending MACHINES_FILE COUNT
- *                                                    submits COUNT, waits until all are accepted, prints peak KiB */
+ *                                                    submits COUNT, waits until all are accepted, prints peak KiB
+ *        ours LIBRARY CONFIG_FILE tenants NAMES_FILE reads once for each of the file's tenants, prints peak KiB */
 #include <dlfcn.h>
 #include <sys/stat.h>
 
@@ -79,6 +80,29 @@ static int wait_until_accepted(struct work *work, unsigned long count) {
   return 0;
 }
 
+/* Each gets its token. */
+static int read_for_all(struct work *work) {
+  const char *tenant;
+  while ((tenant = meter_next_line(work->machines)) != NULL) {
+    char request[256];
+    char *result = NULL;
+    cordon_error *error = NULL;
+    int32_t status;
+    snprintf(request, sizeof request, "{\"filter\":{\"top\":1},\"options\":{\"tenant\":\"%s\"}}", tenant);
+    status = api->call(work->client, "list_actions", request, 60000, &result, &error);
+    if (status != CORDON_OK) return complain(status, error);
+    api->string_free(result);
+  }
+  return 0;
+}
+
+static int print_peak(void) {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  printf("%ld\n", usage.ru_maxrss);
+  return 0;
+}
+
 static char *read_file(const char *name) {
   FILE *file = fopen(name, "r");
   struct stat facts;
@@ -112,11 +136,9 @@ static int run(struct work *work, int argc, char **argv) {
   if (strcmp(argv[3], "act") == 0) result = meter_serve(act, work);
   if (strcmp(argv[3], "pending") == 0 && argc == 6) {
     const unsigned long count = strtoul(argv[5], NULL, 10);
-    struct rusage usage;
-    result = submit_all(work, count) == 0 && wait_until_accepted(work, count) == 0 ? 0 : 1;
-    getrusage(RUSAGE_SELF, &usage);
-    printf("%ld\n", usage.ru_maxrss);
+    result = submit_all(work, count) == 0 && wait_until_accepted(work, count) == 0 ? print_peak() : 1;
   }
+  if (strcmp(argv[3], "tenants") == 0) result = read_for_all(work) == 0 ? print_peak() : 1;
   fclose(work->machines);
   return result;
 }
