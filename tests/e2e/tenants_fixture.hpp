@@ -49,6 +49,12 @@ class TenantsTest : public EmulatorTest {
       EXPECT_EQ(host->set_secret(tenant["credential"]["secret_name"], secret_of(name)).status, CORDON_OK);
     return host;
   }
+  /// The only client secrets of a tenant's application from now on.
+  void accept_at_service(const std::string &tenant, const Json &secrets) {
+    emulator.control_post("/emulator/apps", {{"tenant_id", tenants[tenant]["tenant_id"]},
+                                             {"client_id", tenants[tenant]["client_id"]},
+                                             {"client_secrets", secrets}});
+  }
   static Reply contain(Host &host, const std::string &tenant, const std::string &device,
                        std::int32_t timeout_ms = 60'000) {
     return host.restrict_device(device, "c", {{"tenant", tenant}, {"until", "finished"}}, timeout_ms);
