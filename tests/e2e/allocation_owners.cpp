@@ -16,7 +16,7 @@ namespace {
 struct Allocation {
   std::uint64_t address, size, asked_from;
 };
-constexpr std::size_t kRoom = 1'000'000;
+constexpr std::size_t kRoom = 4'000'000;
 
 /// The records, in a file that survives an abort.
 Allocation *records() {

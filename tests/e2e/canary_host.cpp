@@ -1,4 +1,4 @@
-// canary_host <config file> <device>: a host that is told secrets on standard input, uses them in every way, and then
+// canary_host <config file>: a host that is told secrets on standard input, uses them in every way, and then
 // waits to be looked at: it prints "ready" and, when its input ends, aborts, which makes a core dump.
 //
 // Input: for each of key, passphrase, another passphrase, client secret and user:password of the proxy, "<size>\n" and
@@ -70,7 +70,7 @@ void expect(const char *what, std::int32_t status, std::int32_t expected, cordon
 }  // namespace
 
 int main(int argc, char **argv) {
-  if (argc != 3) return 2;
+  if (argc != 2) return 2;
   std::ifstream file(argv[1]);
   const std::string config{std::istreambuf_iterator<char>(file), {}};
   Confidence confidence;
@@ -79,11 +79,20 @@ int main(int argc, char **argv) {
   cordon_client *client = nullptr;
   cordon_error *error = nullptr;
   char *text = nullptr;
-  const auto act = [&](const char *device) {
-    const std::int32_t status = cordon_restrict_code_execution(client, device, "c", nullptr, 60'000, &text, &error);
+  const auto act_for = [&](const char *tenant, const std::string &device, std::int32_t timeout_ms) {
+    const std::string options = std::string(R"({"tenant":")") + tenant + "\"}";
+    const std::int32_t status =
+        cordon_restrict_code_execution(client, device.c_str(), "c", options.c_str(), timeout_ms, &text, &error);
     cordon_string_free(text);
     return status;
   };
+  const auto act = [&](const std::string &device) { return act_for("contoso", device, 60'000); };
+  const auto call = [&](const char *operation, const char *request) {
+    const std::int32_t status = cordon_call(client, operation, request, 30'000, &text, &error);
+    cordon_string_free(text);
+    return status;
+  };
+  const auto device = [](char digit) { return std::string(40, digit); };
   const auto rekey = [&](const char *options, Told with) {
     return cordon_vault_rekey(client, options, with.bytes, with.size, -1, &error);
   };
@@ -97,7 +106,7 @@ int main(int argc, char **argv) {
   expect("unlock", cordon_vault_unlock(client, "key", key.bytes, key.size, &error), CORDON_OK, error);
   expect("set", cordon_secret_set(client, "app", secret.bytes, secret.size, &error), CORDON_OK, error);
   expect("set", cordon_secret_set(client, "proxy", login.bytes, login.size, &error), CORDON_OK, error);
-  expect("act", act(argv[2]), CORDON_OK, error);
+  expect("act", act(device('a')), CORDON_OK, error);
   expect("add", rekey(add, passphrase), CORDON_OK, error);
   expect("wrong", cordon_vault_unlock(client, "passphrase", other.bytes, other.size, &error), CORDON_E_VAULT_WRONG_KEY,
          error);
@@ -108,6 +117,16 @@ int main(int argc, char **argv) {
   expect("refused", cordon_secret_set(client, "a b", secret.bytes, secret.size, &error), CORDON_E_INVALID_ARGUMENT,
          error);
   expect("no such device", act("short"), CORDON_E_INVALID_ARGUMENT, error);
+  expect("login", call("login", R"({"options":{"tenant":"people"}})"), CORDON_PENDING, error);
+  expect("signed in", call("login_status", R"({"wait":true,"options":{"tenant":"people"}})"), CORDON_OK, error);
+  for (const char *tenant : {"contoso", "federated", "helped", "certified", "people"}) {
+    expect(tenant, act_for(tenant, device('a'), 30'000), CORDON_OK, error);
+    expect("forbidden", act_for(tenant, device('b'), 30'000), CORDON_E_PERMISSION_DENIED, error);
+    expect("a new token, refused too", act_for(tenant, device('e'), 30'000), CORDON_E_UNAUTHENTICATED, error);
+  }
+  for (const char digit : {'c', 'd', 'f'})
+    expect("lost", act_for("contoso", device(digit), 1'000), CORDON_E_OUTCOME_UNKNOWN, error);
+  expect("preflight", call("preflight", nullptr), CORDON_OK, error);
   expect("status", cordon_vault_status(client, &text, &error), CORDON_OK, error);
   cordon_string_free(text);
   expect("health", cordon_call(client, "health", nullptr, -1, &text, &error), CORDON_OK, error);

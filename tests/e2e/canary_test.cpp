@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdlib>
 #include <iterator>
 
 #include "e2e/scripted_service.hpp"
@@ -19,12 +20,34 @@ class Canary : public ScriptedTest {
   Canary() {
     config = config_for(service.origin(), service.origin());
     config["log"] = {{"file", (directory.path() / "log").string()}, {"level", "debug"}};
+    std::filesystem::create_directory(directory.path() / "tmp");  // where files of the moment would lie
+    setenv("TMPDIR", (directory.path() / "tmp").c_str(), 1);
     config["reconcile"]["settle_ms"] = 60'000;  // nothing is sent again while this lasts
   }
+
+  ~Canary() override { unsetenv("TMPDIR"); }
 
   void hear(const Reply &reply) {
     said += reply.text;
     said += reply.error.dump();
+  }
+  /// A request with everything that the operation demands.
+  static Json request_for(const Json &operation) {
+    const Json known = {{"machine_id", machine('a')},
+                        {"machine_ids", {machine('a')}},
+                        {"comment", "c"},
+                        {"reason", "r"},
+                        {"scope", "all"},
+                        {"sha1", machine('1')},
+                        {"isolation_type", "Full"},
+                        {"scan_type", "Quick"},
+                        {"name", "app"},
+                        {"request_id", "5382f7ea-7557-4ab7-9782-d50480024a4e"},
+                        {"action_id", "5382f7ea-7557-4ab7-9782-d50480024a4e"}};
+    Json request = Json::object();
+    for (const Json &member : operation["request"].value("required", Json::array()))
+      if (known.contains(member)) request[std::string(member)] = known[std::string(member)];
+    return request;
   }
   void hear_events(Host &host) {
     for (Reply event = host.next_event(0, {{"scope", "all"}, {"after", 0}}); event.status == CORDON_OK;
@@ -47,33 +70,8 @@ class Canary : public ScriptedTest {
     EXPECT_GT(files, 2) << "or nothing was looked at";
   }
 
-  /// What the server does with POSTs for the devices a, b, …: good, then every kind of trouble, with our own words
-  /// thrown back at us.
-  static bool answer_post(ScriptedService::Connection &connection, const WireRequest &post, std::size_t) {
-    const std::string echo = post.head.substr(post.head.find("Bearer "), 60);
-    const Json error = {{"error", {{"code", "Forbidden"}, {"message", "no permission for " + echo}}}};
-    switch (machine_of(post)[0]) {
-      case 'a':
-        return accept_post(connection, post);
-      case 'b':
-        connection.answer(403, error.dump(), "Content-Type: application/json\r\n");
-        return true;
-      case 'c':
-        connection.answer(500, echo);
-        return true;
-      case 'd':
-        connection.answer(201, echo);
-        return true;
-      case 'e':
-        connection.answer(401, error.dump(), "WWW-Authenticate: Bearer error=\"" + echo + "\"\r\n");
-        return true;
-      default:
-        return false;
-    }
-  }
-
   static inline const std::string kMark = "CANARY-";
-  ScriptedService service{ca.issue(), &answer_post, kToken};
+  ScriptedService service{ca.issue(), &answer_with_an_echo, kToken};
   Json config;
   std::string said;
 };
@@ -92,7 +90,13 @@ TEST_F(Canary, SecretAndTokenAppearInNothingThatIsWrittenOrSaid) {
     EXPECT_EQ(statuses, (std::vector<std::int32_t>{CORDON_OK, CORDON_E_PERMISSION_DENIED, CORDON_E_OUTCOME_UNKNOWN,
                                                    CORDON_E_OUTCOME_UNKNOWN, CORDON_E_UNAUTHENTICATED,
                                                    CORDON_E_OUTCOME_UNKNOWN}));
-    for (const char *operation : {"health", "list_requests", "quota"}) hear(host.call(operation));
+    const Json manifest = Json::parse(cordon_manifest());
+    for (const Json &operation : manifest["operations"]["operations"]) {
+      const std::string name = operation["name"];
+      hear(host.call(name));  // mostly refused: something is missing
+      hear(host.call(name, request_for(operation), 500));
+    }
+    hear(host.call("resume", {{"scope", "all"}, {"reason", "r"}}));
     char *status = nullptr;
     ASSERT_EQ(cordon_vault_status(host.client(), &status, nullptr), CORDON_OK);
     said += status;

@@ -5,10 +5,13 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "e2e/scripted_service.hpp"
+#include "support/rsa_pair.hpp"
 #include "support/sanitized.hpp"
 #include "support/squid.hpp"
 
@@ -20,7 +23,7 @@ namespace fs = std::filesystem;
 /// The program canary_host with its pipes, killed at the end.
 class CanaryHost {
  public:
-  CanaryHost(const fs::path &directory, const std::string &config, const std::string &device) {
+  CanaryHost(const fs::path &directory, const std::string &config) {
     int in[2], out[2];
     if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) throw std::runtime_error("pipe failed");
     pid_ = fork();
@@ -30,7 +33,7 @@ class CanaryHost {
       if (chdir(directory.c_str()) != 0) _exit(4);  // where the core dump goes
       setenv("LD_PRELOAD", ALLOCATION_OWNERS_LIBRARY, 1);
       setenv("CORDON_ALLOCATIONS", (directory / "allocations").c_str(), 1);
-      execl(CANARY_HOST_BINARY, CANARY_HOST_BINARY, config.c_str(), device.c_str(), nullptr);
+      execl(CANARY_HOST_BINARY, CANARY_HOST_BINARY, config.c_str(), nullptr);
       _exit(5);
     }
     close(in[0]);
@@ -98,6 +101,14 @@ class CoreDump : public ScriptedTest {
       if (entry.path().filename().string().starts_with("core")) return entry.path();
     return {};
   }
+  static void put(const fs::path &file, const std::string &text, unsigned mode) {
+    std::ofstream(file, std::ios::binary) << text;
+    fs::permissions(file, fs::perms(mode));
+  }
+  static std::string read_all(const fs::path &path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
   static void add_forms(std::vector<std::string> &needles, const std::string &mark) {
     needles.push_back(mark);
     // base64 at the three alignments; its first and last characters depend on the neighbours.
@@ -118,14 +129,11 @@ TEST_F(CoreDump, HoldsNothingSecretButInTheBuffersOfLibcurlAndTls) {
   if (kSanitized) GTEST_SKIP() << "a sanitizer keeps memory and allocations for itself";
   const std::string key = "CANARY-KEY-0f3a6b9c2d5e8f1a4b7c0", passphrase = "CANARY-PASSPHRASE-77b0c1",
                     other = "CANARY-OTHERPASS-19ad44", secret = "CANARY-SECRET-6f1d0c2b9a",
-                    token = "CANARY-TOKEN-4e8a7f.3c5b1d.90e2f6";
+                    token = "CANARY-TOKEN-4e8a7f.3c5b1d.90e2f6", assertion = "CANARY-ASSERTION-5cd1.e077ab.2f",
+                    device_code = "CANARY-DEVICECODE-31f8", refresh_token = "CANARY-REFRESH-0b44e1c2";
   ASSERT_EQ(key.size(), 32u);
-  ScriptedService service(
-      ca.issue(),
-      [](ScriptedService::Connection &connection, const WireRequest &post, std::size_t) {
-        return accept_post(connection, post);
-      },
-      token);
+  ScriptedService service(ca.issue(), &answer_with_an_echo, token);
+  service.sign_people_in(device_code, refresh_token);
   const fs::path vault_directory = directory.path() / "vault";
   fs::create_directory(vault_directory);
   fs::permissions(vault_directory, fs::perms::owner_all);
@@ -140,10 +148,28 @@ TEST_F(CoreDump, HoldsNothingSecretButInTheBuffersOfLibcurlAndTls) {
     config["http"]["proxy_secret_name"] = "proxy";
   }
   config["log"] = {{"file", (directory.path() / "log").string()}, {"level", "debug"}};
+  // What the client reads lies beside the directory that it writes to.
+  const TempDirectory given;
+  const RsaPair pair;
+  put(given.path() / "assertion", assertion, 0400);
+  put(given.path() / "certificate.pem", pair.pem(), 0400);
+  put(given.path() / "helper",
+      "#!/bin/sh\n/usr/bin/env > '" + (given.path() / "environment").string() + "'\n/bin/cat '" +
+          (given.path() / "assertion").string() + "'\n",
+      0500);
+  const auto add = [&](const char *tenant, const Json &credential) {
+    config["tenants"][tenant] = config["tenants"]["contoso"];
+    config["tenants"][tenant]["credential"] = credential;
+  };
+  add("federated", {{"kind", "workload_identity"}, {"assertion_file", (given.path() / "assertion").string()}});
+  add("helped", {{"kind", "workload_identity"}, {"assertion_exec", {(given.path() / "helper").string()}}});
+  add("certified", {{"kind", "client_certificate"}, {"certificate_file", (given.path() / "certificate.pem").string()}});
+  add("people", {{"kind", "device_code"}});
+  config["default_tenant"] = "contoso";
   const std::string config_file = (directory.path() / "config.json").string();
   std::ofstream(config_file) << config.dump();
 
-  CanaryHost host(directory.path(), config_file, machine());
+  CanaryHost host(directory.path(), config_file);
   for (const std::string &told : {key, passphrase, other, secret, setup.user + ":" + setup.password}) host.tell(told);
   ASSERT_EQ(host.hear_line(), "ready");
   std::ofstream(directory.path() / "maps") << std::ifstream("/proc/" + std::to_string(host.pid()) + "/maps").rdbuf();
@@ -153,7 +179,23 @@ TEST_F(CoreDump, HoldsNothingSecretButInTheBuffersOfLibcurlAndTls) {
   if (squid) squid->wait_for(" " + setup.user + " ");
 
   std::vector<std::string> needles;
-  for (const std::string &mark : {key, passphrase, other, secret, token, setup.password}) add_forms(needles, mark);
+  for (const std::string &mark :
+       {key, passphrase, other, secret, token, setup.password, assertion, device_code, refresh_token})
+    add_forms(needles, mark);
+  const std::string pem = pair.key();
+  needles.push_back(pem.substr(pem.size() / 2, 40));  // a piece of the private key, as text …
+  needles.push_back(pair.private_bytes(0, 24));       // … as DER has its exponent …
+  needles.push_back(pair.private_bytes(1, 24));       // … and as OpenSSL has it in memory
+  std::set<std::string> signatures;                   // of the assertions that were made with it, as the wire had them
+  for (const WireRequest &request : service.server().requests())
+    if (const auto at = request.body.find("client_assertion=eyJ"); at != std::string::npos)
+      signatures.insert(request.body.substr(request.body.rfind('.') + 1, 64));
+  EXPECT_GE(signatures.size(), 2u) << "the certificate was never used";
+  needles.insert(needles.end(), signatures.begin(), signatures.end());
+  std::string told;
+  for (const WireRequest &request : service.server().requests()) told += request.head + request.body;
+  for (const std::string &mark : {secret, token, assertion, device_code, refresh_token})
+    EXPECT_NE(told.find(mark), std::string::npos) << mark << " was never used";
   const Owners owners(directory.path() / "allocations", directory.path() / "maps");
   std::map<std::string, int> counts;
   for (const Finding &finding : find_in_core(core, needles)) {
@@ -162,16 +204,19 @@ TEST_F(CoreDump, HoldsNothingSecretButInTheBuffersOfLibcurlAndTls) {
     const bool stated_limit = owner.starts_with("libcurl") || owner.starts_with("libcrypto") ||
                               owner.starts_with("libssl") || owner.starts_with("libnghttp2");
     EXPECT_TRUE(stated_limit) << owner << " at " << std::hex << finding.address << ": " << finding.text;
+    if (!stated_limit) continue;
     EXPECT_FALSE(finding.text.starts_with("CANARY-KEY") || finding.text.starts_with("CANARY-PASS")) << owner;
   }
   for (const auto &[owner, count] : counts) RecordProperty(owner, count);
   EXPECT_FALSE(counts.empty()) << "libcurl's copies are known to be there: nothing was searched";
 
-  // The same marks in no file that was written.
+  // The same marks in no file that was written, and in no helper's environment.
+  const std::string environment = read_all(given.path() / "environment");
+  EXPECT_NE(environment.find("PWD="), std::string::npos) << "the helper was never asked";
+  for (const std::string &needle : needles) EXPECT_EQ(environment.find(needle), std::string::npos) << needle;
   for (const auto &entry : fs::recursive_directory_iterator(directory.path())) {
     if (!entry.is_regular_file() || entry.path() == core) continue;
-    std::ifstream file(entry.path(), std::ios::binary);
-    const std::string bytes(std::istreambuf_iterator<char>(file), {});
+    const std::string bytes = read_all(entry.path());
     for (const std::string &needle : needles)
       EXPECT_EQ(bytes.find(needle), std::string::npos) << entry.path() << ": " << needle;
   }

@@ -43,6 +43,11 @@ class ScriptedService {
   std::string origin() const { return "https://localhost:" + std::to_string(server_.port()); }
   TlsServer &server() { return server_; }
 
+  /// What people's sign-ins are given, which are done at once.
+  void sign_people_in(std::string device_code, std::string refresh_token) {
+    device_code_ = std::move(device_code);
+    refresh_token_ = std::move(refresh_token);
+  }
   void show(Json action) {
     const std::lock_guard lock(mutex_);
     actions_.push_back(std::move(action));
@@ -65,12 +70,22 @@ class ScriptedService {
     while (const auto request = connection.read_request()) {
       const bool is_post = request->head.starts_with("POST ");
       if (is_post && request->head.find("/oauth2/") != std::string::npos)
-        answer(connection, 200, {{"token_type", "Bearer"}, {"expires_in", 3599}, {"access_token", token_}});
+        answer(connection, 200, sign_in(*request));
       else if (is_post) {
         if (!on_post_(connection, *request, next_post())) return;
       } else
         answer(connection, 200, {{"value", shown()}});
     }
+  }
+  Json sign_in(const WireRequest &request) const {
+    if (request.head.find("/devicecode") != std::string::npos)
+      return {{"device_code", device_code_}, {"user_code", "ABCD"}, {"verification_uri", origin() + "/devicelogin"},
+              {"expires_in", 900},           {"interval", 1},       {"message", "open the page"}};
+    Json granted = {{"token_type", "Bearer"}, {"expires_in", 3599}, {"access_token", token_}};
+    const bool by_person = request.body.find("device_code=") != std::string::npos ||
+                           request.body.find("refresh_token=") != std::string::npos;
+    if (by_person) granted["refresh_token"] = refresh_token_;
+    return granted;
   }
   static void answer(Connection &connection, int status, const Json &body) {
     connection.answer(status, body.dump(), "Content-Type: application/json\r\n");
@@ -85,7 +100,7 @@ class ScriptedService {
   }
 
   OnPost on_post_;
-  std::string token_;
+  std::string token_, device_code_, refresh_token_;
   std::function<void(Connection &)> before_handshake_;
   mutable std::mutex mutex_;
   std::size_t posts_begun_ = 0;
@@ -98,6 +113,31 @@ inline bool accept_post(ScriptedService::Connection &connection, const WireReque
                         const std::string &status = "Succeeded") {
   connection.answer(201, action_of(request, status).dump(), "Content-Type: application/json\r\n");
   return true;
+}
+
+/// What a service does with POSTs for the devices a, b, …: good, then every kind of trouble, with the client's own
+/// words thrown back at it.
+inline bool answer_with_an_echo(ScriptedService::Connection &connection, const WireRequest &post, std::size_t) {
+  const std::string echo = post.head.substr(post.head.find("Bearer "), 60);
+  const Json error = {{"error", {{"code", "Forbidden"}, {"message", "no permission for " + echo}}}};
+  switch (machine_of(post)[0]) {
+    case 'a':
+      return accept_post(connection, post);
+    case 'b':
+      connection.answer(403, error.dump(), "Content-Type: application/json\r\n");
+      return true;
+    case 'c':
+      connection.answer(500, echo);
+      return true;
+    case 'd':
+      connection.answer(201, echo);
+      return true;
+    case 'e':
+      connection.answer(401, error.dump(), "WWW-Authenticate: Bearer error=\"" + echo + "\"\r\n");
+      return true;
+    default:
+      return false;
+  }
 }
 
 /// A certificate authority, a directory, and the config of a client with one tenant at the given origins.

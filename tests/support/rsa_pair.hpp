@@ -1,5 +1,6 @@
 #pragma once
 
+#include <openssl/bn.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
@@ -55,6 +56,19 @@ class RsaPair {
     const Bio bio(BIO_new(BIO_s_mem()), &BIO_free_all);
     i2d_PKCS12_bio(bio.get(), made.get());
     return text_of(bio.get());
+  }
+  /// The first bytes of the private exponent; `reversed` 1: of its little-endian form, as big numbers lie in memory.
+  std::string private_bytes(int reversed, std::size_t count) const {
+    BIGNUM *exponent = nullptr;
+    EVP_PKEY_get_bn_param(key_.get(), "d", &exponent);
+    std::string bytes(static_cast<std::size_t>(BN_num_bytes(exponent)), '\0');
+    auto *out = reinterpret_cast<unsigned char *>(bytes.data());
+    if (reversed != 0)
+      BN_bn2lebinpad(exponent, out, static_cast<int>(bytes.size()));
+    else
+      BN_bn2bin(exponent, out);
+    BN_clear_free(exponent);
+    return bytes.substr(0, count);
   }
   EVP_PKEY *handle() const { return key_.get(); }
 
