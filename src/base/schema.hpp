@@ -16,6 +16,11 @@ class JsonSchema {
   /// `schema` is ours; a broken one throws std::logic_error.
   explicit JsonSchema(Json schema);
   JsonSchema(std::string_view schema_text);
+  /// For a static reference: never destroyed, since calls may go on while exit() destroys what is static.
+  template <class Source>
+  static const JsonSchema &lasting(const Source &schema) {
+    return *new JsonSchema(schema);
+  }
   ~JsonSchema();
   JsonSchema(JsonSchema &&) noexcept;
   JsonSchema &operator=(JsonSchema &&) noexcept;

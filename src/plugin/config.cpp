@@ -69,7 +69,7 @@ Result<Config> Config::read(std::string_view text) {
     from_file = std::move(*file);
     text = from_file;
   }
-  static const JsonSchema &schema = *new JsonSchema(embedded::config_schema);  // used by calls during exit(), too
+  static const JsonSchema &schema = JsonSchema::lasting(embedded::config_schema);
   auto source = parse_json(text, "config");
   if (!source) return fail(std::move(source.error()));
   const Json tenants = take_tenants(*source);

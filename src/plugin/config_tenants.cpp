@@ -51,7 +51,7 @@ Quotas default_quotas() {
 }
 
 const JsonSchema &tenant_schema() {
-  static const JsonSchema schema([] {
+  static const JsonSchema &schema = JsonSchema::lasting([] {
     const Json whole = Json::parse(embedded::config_schema);
     Json tenant = whole["definitions"]["tenant"];
     tenant["definitions"] = whole["definitions"];

@@ -19,7 +19,7 @@ using response::Outcome;
 Result<Json> read_event_options(std::string_view options_json) {
   if (options_json.data() == nullptr) return Json::object();
   static const JsonSchema &schema =
-      *new JsonSchema(Json::parse(R"({"type":"object","additionalProperties":false,"properties":{
+      JsonSchema::lasting(Json::parse(R"({"type":"object","additionalProperties":false,"properties":{
     "after":{"type":"integer","minimum":0},"scope":{"type":"string","enum":["client","all"]},
     "call_id":{"type":"string","minLength":1,"maxLength":128}}})"));
   Result<Json> options = parse_json(options_json, "options");

@@ -35,7 +35,7 @@ const ActionName &name_of(Action action) {
 
 const JsonSchema &options_schema() {
   static const JsonSchema &schema =
-      *new JsonSchema(Json::parse(R"({"type":"object","additionalProperties":false,"properties":{
+      JsonSchema::lasting(Json::parse(R"({"type":"object","additionalProperties":false,"properties":{
     "action":{"type":"string","enum":["add_slot","replace_slot","remove_slot","rotate","accept_restored"]},
     "kind":{"type":"string","enum":["key","passphrase"]},
     "slot":{"type":"string","minLength":1,"maxLength":64},
