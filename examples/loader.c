@@ -271,6 +271,7 @@ static const cordon_api_v1 *load(const struct library *library) {
   loaded = dlopen(opened, RTLD_NOW | RTLD_LOCAL);
   if (loaded == NULL) {
     refuse("%s cannot be loaded: %s", library->path, dlerror());
+    close(descriptor);
     return NULL;
   }
   symbol = dlsym(loaded, library->entry_point);

@@ -59,6 +59,14 @@ class Loader(unittest.TestCase):
         for word in words:
             self.assertIn(str(word), errors)
 
+    def copy_for_others(self, folder, mode):
+        """The loader where another user can start it."""
+        program = folder / "loader"
+        shutil.copyfile(LOADER, program)
+        program.chmod(mode)
+        self.folder.chmod(0o755)
+        return program
+
     def change(self, **members):
         document = json.loads(self.manifest.read_text())
         document["library"].update(members)
@@ -88,10 +96,7 @@ class Loader(unittest.TestCase):
 
     @unittest.skipUnless(AS_ROOT, "a set-user-id program of another user needs root")
     def test_a_program_with_more_rights_than_its_caller_does_not_ask_the_environment(self):
-        program = self.prefix / "loader"
-        shutil.copyfile(LOADER, program)
-        program.chmod(0o4755)
-        self.folder.chmod(0o755)
+        program = self.copy_for_others(self.prefix, 0o4755)
         environment = {"CORDON_MANIFEST": "/nowhere/cordon.plugin.json"}
         _, _, errors = self.load(program=program, environment=environment, user=NOBODY)
         self.assertNotIn("/nowhere", errors)
@@ -135,10 +140,7 @@ class Loader(unittest.TestCase):
 
     @unittest.skipUnless(AS_ROOT, "becoming another user needs root")
     def test_a_user_may_have_a_tree_of_its_own_and_use_roots(self):
-        program = self.folder / "loader"
-        shutil.copyfile(LOADER, program)
-        program.chmod(0o755)
-        self.folder.chmod(0o755)
+        program = self.copy_for_others(self.folder, 0o755)
         self.assert_loads(program=program, user=NOBODY)
         os.chown(self.library, NOBODY, NOBODY)
         self.assert_loads(program=program, user=NOBODY)
