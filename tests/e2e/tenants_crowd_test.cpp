@@ -1,10 +1,10 @@
 #include <atomic>
-#include <chrono>
 #include <map>
 #include <mutex>
 #include <thread>
 
 #include "e2e/tenants_fixture.hpp"
+#include "support/eventually.hpp"
 
 namespace cordon::test {
 namespace {
@@ -38,7 +38,7 @@ class TenantsCrowd : public TenantsTest {
   }
   void let_work_go_on() {
     const int before = done_;
-    while (done_ < before + static_cast<int>(kThreads)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_TRUE(eventually([&] { return done_ >= before + static_cast<int>(kThreads); }));
   }
 
   std::atomic<int> done_{0};

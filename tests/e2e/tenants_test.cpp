@@ -1,9 +1,10 @@
 #include "e2e/tenants_fixture.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <iterator>
 #include <thread>
+
+#include "support/eventually.hpp"
 
 namespace cordon::test {
 namespace {
@@ -156,7 +157,7 @@ TEST_F(Tenants, WhatIsNotSentWaitsForARemovedTenantOrExpires) {
   const auto requests = [&] {
     return host->call("list_requests", {{"filter", {{"tenant", "fabrikam"}}}}).document["requests"].size();
   };
-  while (requests() < 4) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_TRUE(eventually([&] { return requests() == 4; }));
 
   drop("fabrikam");
   ASSERT_EQ(host->reload(config).status, CORDON_OK);
@@ -168,9 +169,7 @@ TEST_F(Tenants, WhatIsNotSentWaitsForARemovedTenantOrExpires) {
   EXPECT_EQ(contain(*host, "contoso", device(0, 1)).status, CORDON_OK);
   EXPECT_EQ(state_of(*host, lasting), "queued");
   // Expired, or withdrawn where no token could come in its time.
-  for (int i = 0; i < 3'000 && state_of(*host, brief) == "queued"; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  EXPECT_EQ(host->poll(brief, 0).status, CORDON_NOT_SENT);
+  EXPECT_TRUE(eventually([&] { return host->poll(brief, 0).status == CORDON_NOT_SENT; })) << host->poll(brief, 0).text;
   EXPECT_EQ(contain(*host, "fabrikam", device(1, 2)).pointer(), "/options/tenant");
   EXPECT_EQ(actions_on(device(1, 0)), 0u) << "nothing is sent for a tenant that is not there";
 
@@ -186,9 +185,8 @@ TEST_F(Tenants, WhatTheServiceHoldsIsFollowedWhenTheTenantReturns) {
   const auto host = open_with_secrets();
   Reply waited;
   std::thread waiter([&] { waited = contain(*host, "fabrikam", device(1, 3), 120'000); });
-  while (actions_on(device(1, 3)) == 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  while (host->call("health").document["tenants"]["fabrikam"]["in_flight"] != 1)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_TRUE(eventually([&] { return actions_on(device(1, 3)) == 1; }));
+  EXPECT_TRUE(eventually([&] { return health_of(*host, "fabrikam")["in_flight"] == 1; }));
   drop("fabrikam");
   ASSERT_EQ(host->reload(config).status, CORDON_OK);
   waiter.join();
@@ -230,14 +228,10 @@ TEST_F(Tenants, AnotherCredentialServesFromItsFirstTokenOnAndTheFormerTokenUntil
   ASSERT_EQ(host->set_secret("fabrikam-next", "not known there yet").status, CORDON_OK);
   ASSERT_EQ(host->reload(config).status, CORDON_OK);
   EXPECT_EQ(contain(*host, "fabrikam", device(1, 1)).status, CORDON_OK) << "by the token that is still good";
-  for (int i = 0; i < 1'000 && health_of(*host, "fabrikam")["ok"] == true; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  EXPECT_EQ(health_of(*host, "fabrikam")["ok"], false) << "and what is wrong shows";
+  EXPECT_TRUE(eventually([&] { return health_of(*host, "fabrikam")["ok"] == false; })) << "and what is wrong shows";
   ASSERT_EQ(host->set_secret("fabrikam-next", secret_of("fabrikam")).status, CORDON_OK);
   EXPECT_EQ(contain(*host, "fabrikam", device(1, 2)).status, CORDON_OK);
-  for (int i = 0; i < 1'000 && health_of(*host, "fabrikam")["ok"] == false; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  EXPECT_EQ(health_of(*host, "fabrikam")["ok"], true) << health_of(*host, "fabrikam");
+  EXPECT_TRUE(eventually([&] { return health_of(*host, "fabrikam")["ok"] == true; })) << health_of(*host, "fabrikam");
 }
 
 }  // namespace

@@ -1,8 +1,6 @@
 #include "faults/byte_proxy.hpp"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -12,16 +10,10 @@
 #include <stdexcept>
 #include <vector>
 
+#include "support/loopback.hpp"
+
 namespace cordon::test {
 namespace {
-
-sockaddr_in loopback(int port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  return address;
-}
 
 void pass_at_once(int fd) {
   const int on = 1;

@@ -1,7 +1,5 @@
-#include <chrono>
-#include <thread>
-
 #include "e2e/host.hpp"
+#include "support/eventually.hpp"
 
 namespace cordon::test {
 namespace {
@@ -19,7 +17,7 @@ TEST_F(QuotaLine, TokensThatAreRefusedAgainAndAgainEndNoRequestThatWaits) {
   for (std::size_t i = 0; i < kCount; ++i)
     ids.push_back(host->submit("restrict_code_execution", {{"machine_id", machine(i)}, {"comment", "c"}}).text);
   for (const long posts : {10, 40, 70}) {
-    while (emulator.posts() < posts) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    EXPECT_TRUE(eventually([&] { return emulator.posts() >= posts; }));
     emulator.arm_fault({{"endpoint", "POST /api/machines/{id}/restrictCodeExecution"}, {"kind", "expire_token"}});
   }
   for (const std::string &id : ids) {

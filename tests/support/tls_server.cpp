@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "support/loopback.hpp"
 
 namespace cordon::test {
 namespace {
@@ -134,9 +135,7 @@ TlsServer::TlsServer(Identity identity, Script script, Start start)
   must(SSL_CTX_use_PrivateKey(context_.get(), identity.key.get()) == 1, "server key");
 
   listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  sockaddr_in address = loopback(0);
   socklen_t size = sizeof address;
   must(bind(listener_, reinterpret_cast<sockaddr *>(&address), size) == 0, "bind");
   must(listen(listener_, 512) == 0, "listen");

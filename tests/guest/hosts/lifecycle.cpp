@@ -1,6 +1,8 @@
 // Coming and going: loaded, used, unloaded, and left at the process' end.
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <thread>
 
