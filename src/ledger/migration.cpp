@@ -7,10 +7,11 @@
 namespace cordon::ledger {
 namespace {
 
+constexpr const char *kNumberInMeta = "SELECT value FROM meta WHERE name = ?";
+
 /// INT64_MAX: it is not there, or no number.
-Result<std::int64_t> number_in_meta(Database &db, std::string_view name) {
-  Statement statement(db, "SELECT value FROM meta WHERE name = ?");
-  Rows rows = statement.query(name);
+Result<std::int64_t> read_number(Statement &number_in_meta, std::string_view name) {
+  Rows rows = number_in_meta.query(name);
   return rows.next().map([&](bool found) { return found ? parse_int(rows.text(0)).value_or(INT64_MAX) : INT64_MAX; });
 }
 
@@ -34,7 +35,9 @@ Result<std::int64_t> schema_version(Database &db) {
   Rows rows = tables.query();
   const auto found = rows.next();
   if (!found) return tl::unexpected(found.error());
-  return *found ? number_in_meta(db, "schema") : 0;
+  if (!*found) return 0;
+  Statement number(db, kNumberInMeta);
+  return read_number(number, "schema");
 }
 
 Result<void> apply(Database &db, const Migration &step) {
@@ -58,15 +61,17 @@ Result<void> migrate(Database &db, const Migrations &steps) {
   return {};
 }
 
-Result<void> check_version(Database &db, std::int64_t newest) {
+VersionBounds::VersionBounds(Database &db) : db_(db), number_in_meta_(db, kNumberInMeta) {}
+
+Result<void> VersionBounds::check(std::int64_t newest) {
   for (const char *bound : {"min_reader", "min_writer"}) {
-    const auto least = number_in_meta(db, bound);
+    const auto least = read_number(number_in_meta_, bound);
     if (!least) return tl::unexpected(least.error());
     if (*least > newest)
       return fail(Status::Ledger,
                   fmt::format("the ledger {} was written by a newer release ({} {}; this one is {}); use "
                               "that release, or a state_dir of its own for this one",
-                              db.path(), bound, *least, newest));
+                              db_.path(), bound, *least, newest));
   }
   return {};
 }

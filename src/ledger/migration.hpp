@@ -32,8 +32,17 @@ Result<void> apply(Database &db, const Migration &step);
 /// Applies what the file lacks, each step in a transaction of its own. Several processes may do so at the same time.
 Result<void> migrate(Database &db, const Migrations &steps);
 
-/// Status::Ledger if the file asks for code newer than `newest`. Cheap: it is asked again whenever another process has
+/// What the file asks of the code that uses it. Kept by whoever stays: it is asked again whenever another process has
 /// written, for that may have been a newer release that migrated the file.
-Result<void> check_version(Database &db, std::int64_t newest);
+class VersionBounds {
+ public:
+  explicit VersionBounds(Database &db);
+  /// Status::Ledger if the file asks for code newer than `newest`.
+  Result<void> check(std::int64_t newest);
+
+ private:
+  Database &db_;
+  Statement number_in_meta_;
+};
 
 }  // namespace cordon::ledger

@@ -191,7 +191,7 @@ Result<void> prepare_schema(Database &db, std::string_view ledger_id) {
     if (!tables) return tl::unexpected(tables.error());
     if (*tables == 0) {
       if (auto made = in_transaction(db, [&] { return create(db, ledger_id); }); !made) return made;
-      return check_version(db, newest_schema());
+      return VersionBounds(db).check(newest_schema());
     }
   }
   // Between the two looks another process may have made it.
@@ -200,7 +200,7 @@ Result<void> prepare_schema(Database &db, std::string_view ledger_id) {
   if (*now != kApplicationId)
     return fail(Status::Ledger,
                 fmt::format("{} is an SQLite file, but not a ledger of Cordon; name another state_dir", db.path()));
-  return check_version(db, newest_schema()).and_then([&] { return migrate(db, migrations()); });
+  return VersionBounds(db).check(newest_schema()).and_then([&] { return migrate(db, migrations()); });
 }
 
 }  // namespace cordon::ledger

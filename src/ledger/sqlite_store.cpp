@@ -59,6 +59,7 @@ SqliteStore::SqliteStore(std::unique_ptr<Database> db, std::unique_ptr<HeadFile>
       rollback_to_(*db_, "ROLLBACK TO closure"),
       commit_(*db_, "COMMIT"),
       version_of_(*db_, "PRAGMA data_version"),
+      bounds_(*db_),
       put_token_(*db_,
                  "INSERT INTO tokens (fingerprint, sealed, expires_at) VALUES (?, ?, ?)"
                  " ON CONFLICT (fingerprint) DO UPDATE SET sealed = excluded.sealed,"
@@ -175,7 +176,7 @@ Result<void> SqliteStore::notice_other_writers() {
   if (rows.integer(0) != version_) {
     version_ = rows.integer(0);
     quota_.others_wrote();
-    if (auto known = check_version(*db_, newest_schema()); !known) return known;
+    if (auto known = bounds_.check(newest_schema()); !known) return known;
     const auto here = clients();
     if (!here) return tl::unexpected(here.error());
     alone_ = here->size() <= 1;

@@ -7,6 +7,7 @@
 #include "ledger/head_file.hpp"
 #include "ledger/journal.hpp"
 #include "ledger/keyring.hpp"
+#include "ledger/migration.hpp"
 #include "ledger/peers.hpp"
 #include "ledger/quota_table.hpp"
 #include "ledger/request_table.hpp"
@@ -138,6 +139,7 @@ class SqliteStore final : public Store, private Tx {
   std::string archive_problem_;
 
   Statement begin_read_, begin_write_, savepoint_sql_, release_, rollback_to_, commit_, version_of_;
+  VersionBounds bounds_;
   Statement put_token_, get_token_, erase_token_;
   Statement wraps_, put_wrap_, erase_wrap_;
   Statement get_meta_, put_meta_, erase_meta_;
