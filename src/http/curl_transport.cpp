@@ -136,7 +136,7 @@ loop::Task<Exchange> CurlTransport::send(const Request &request, loop::Scope &sc
       exchange.ended = scope.scheduler().now();
       co_return exchange;
     }
-    Transfer transfer(pool, *way, request, curl_loop.sockets());
+    Transfer transfer(pool, *way, request, scope, curl_loop.sockets());
     std::optional<CURLcode> code = co_await run(curl_loop, transfer.easy(), scope);
     if (code && transfer.found_dead_connection()) {
       transfer.use_new_connection();
@@ -151,7 +151,8 @@ loop::Task<Exchange> CurlTransport::send(const Request &request, loop::Scope &sc
     if (code == CURLE_OK)
       exchange.response.emplace(transfer.take_response());
     else
-      exchange.error = code ? describe_failure(*code, transfer) : cancelled(transfer, scope);
+      exchange.error =
+          code && !transfer.came_too_late() ? describe_failure(*code, transfer) : cancelled(transfer, scope);
     if (code && exchange.error.status == Status::Tls && !exchange.response) network->tls.look_again();
     co_return exchange;
   }

@@ -45,8 +45,9 @@ long to_ms(nanoseconds duration) {
 
 }  // namespace
 
-Transfer::Transfer(std::shared_ptr<HandlePool> pool, const Way &way, const Request &request, loop::Sockets &sockets)
-    : pool_(std::move(pool)), way_(way), request_(request), sockets_(sockets), easy_(pool_->take()) {
+Transfer::Transfer(std::shared_ptr<HandlePool> pool, const Way &way, const Request &request, const loop::Scope &scope,
+                   loop::Sockets &sockets)
+    : pool_(std::move(pool)), way_(way), request_(request), scope_(scope), sockets_(sockets), easy_(pool_->take()) {
   try {
     set_peer_options();
     set_tls_options();
@@ -176,13 +177,15 @@ void Transfer::use_new_connection() {
 bool Transfer::allow_attempt(int local_port) {
   // libcurl writes a request again, by itself, when a reused connection dies before the answer. Only a GET may.
   if (attempts_ > 0 && request_.method != Method::Get) return false;
+  too_late_ = scope_.reason().has_value();
+  if (too_late_) return false;
   if (sockets_.closed_by_peer(local_port)) {
     dead_connection_ = true;
     return false;
   }
   note_reused_connection();
   ++attempts_;
-  if (request_.sent != nullptr) *request_.sent = true;
+  if (request_.departing) request_.departing();
   return true;
 }
 

@@ -14,6 +14,7 @@
 #include "http/proxy_sign_in.hpp"
 #include "http/settings.hpp"
 #include "http/transport.hpp"
+#include "loop/scope.hpp"
 #include "loop/sockets.hpp"
 
 namespace cordon::http {
@@ -33,8 +34,9 @@ struct Way {
 /// Stays where it is while the handle is in the loop.
 class Transfer {
  public:
-  /// `way`, `request` and `sockets` (of the loop that it will run in) outlive it.
-  Transfer(std::shared_ptr<HandlePool> pool, const Way &way, const Request &request, loop::Sockets &sockets);
+  /// `way`, `request`, `scope` and `sockets` (of the loop that it will run in) outlive it.
+  Transfer(std::shared_ptr<HandlePool> pool, const Way &way, const Request &request, const loop::Scope &scope,
+           loop::Sockets &sockets);
   ~Transfer();
   Transfer(const Transfer &) = delete;
   Transfer &operator=(const Transfer &) = delete;
@@ -51,6 +53,8 @@ class Transfer {
   const Request &request() const noexcept { return request_; }
   /// A connection was ready and the request handed to it: from now on bytes of it may have left.
   bool sent() const noexcept { return attempts_ > 0; }
+  /// It ended because the scope's time had passed when the request was about to leave.
+  bool came_too_late() const noexcept { return too_late_; }
   /// It ended because the server had closed the connection chosen for it already; it may run again.
   bool found_dead_connection() const noexcept {
     return dead_connection_ && (attempts_ == 0 || request_.method == Method::Get);
@@ -84,6 +88,7 @@ class Transfer {
   std::shared_ptr<HandlePool> pool_;
   const Way &way_;
   const Request &request_;
+  const loop::Scope &scope_;
   loop::Sockets &sockets_;
   CURL *easy_;
   HeaderList headers_;
@@ -91,6 +96,7 @@ class Transfer {
   std::vector<std::shared_ptr<const Handshake>> handshakes_;
   Response response_;
   int attempts_ = 0;
+  bool too_late_ = false;
   bool dead_connection_ = false;
   bool too_long_ = false;
   bool out_of_memory_ = false;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,7 +34,7 @@ struct Request {
   bool secret_response = false;           ///< the answer's body is collected in guarded memory
   bool bypass_proxy = false;              ///< for link-local services, which no proxy may see
   bool plain_http_allowed = false;        ///< http:// is accepted; for managed identity endpoints alone
-  bool *sent = nullptr;                   ///< borrowed; set on the loop before the first byte of the request may leave
+  std::function<void()> departing;        ///< called on the loop before the first byte of the request may leave
   std::size_t max_body = 32u << 20;       ///< bytes of an answer; a longer one is an INVALID_RESPONSE
 };
 
@@ -69,7 +70,8 @@ struct Exchange {
 class Transport {
  public:
   virtual ~Transport() = default;
-  /// Ends early, without an answer, when `scope` is cancelled or its deadline passes; nothing leaves after that. A
+  /// Ends early, without an answer, when `scope` is cancelled or its deadline passes; nothing leaves after that, even
+  /// if the process stood still on the way to the server and no timer has had its turn since. A
   /// request that is not a GET is written to one connection at most. `request` and `scope` must outlive the task.
   virtual loop::Task<Exchange> send(const Request &request, loop::Scope &scope) = 0;
 };

@@ -1,5 +1,6 @@
 #include "response/submission.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "response/halt.hpp"
@@ -224,8 +225,8 @@ loop::Task<Result<std::int64_t>> Submission::take_slot(LivePtr live) {
   }
 }
 
-/// Until the first byte may leave, whatever cancels the submission stops the attempt; from then on only the client's
-/// end and the answer's time-out do, for the answer is worth waiting for.
+/// Until the first byte may leave, whatever ends the submission stops the attempt; from then on only the client's end
+/// and the answer's time-out do, for the answer is worth waiting for.
 loop::Task<http::Exchange> Submission::post(LivePtr live, const Tenant &tenant, const Secret &bearer) {
   defender::Call call(*live->operation, live->row.parameters);
   call.external_id = live->row.id.str();
@@ -233,9 +234,12 @@ loop::Task<http::Exchange> Submission::post(LivePtr live, const Tenant &tenant, 
   http::Request request = defender::build_request(tenant.cloud.api, call);
   request.bearer = &bearer;
   live->bytes_left = false;
-  request.sent = &live->bytes_left;
-
-  loop::Scope wire(seams_.scheduler, seams_.scheduler.now() + timing_.answer_timeout, &life_);
+  const BootTime patience = seams_.scheduler.now() + timing_.answer_timeout;
+  loop::Scope wire(seams_.scheduler, std::min(patience, live->sending.deadline().value_or(patience)), &life_);
+  request.departing = [&wire, &live, patience] {
+    live->bytes_left = true;
+    wire.set_deadline(patience);
+  };
   const loop::CancelHook stop(live->sending, [&wire, &live] {
     if (!live->bytes_left) wire.cancel(*live->sending.reason());
   });

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "http_fixture.hpp"
 
 namespace cordon::http {
@@ -133,6 +135,33 @@ TEST_F(Cancel, Deadline_WhileWaitingForAFreeConnectionSaysNotSentAndSendsNothing
   for (const auto &call : holders) call->wait();
   server.wait_for_ended(64);
   for (const auto &request : server.requests()) EXPECT_EQ(request.body, "holder");
+}
+
+TEST_F(Cancel, Deadline_ThatPassesWhileTheProcessStandsStillSendsNothing) {
+  TlsServer server(ca.issue(), [](Connection &connection) {
+    while (const auto request = connection.read_request()) {
+      if (request->body == "warm-up") connection.server().wait_for_requests(2);  // on two connections
+      connection.answer(200, "ok");
+    }
+  });
+  const auto one = start(post(server.url(), "warm-up"));
+  ASSERT_TRUE(start(post(server.url(), "warm-up"))->wait().response && one->wait().response);
+
+  // Both have a connection; between the one's leaving and the other's, no timer has its turn.
+  Request holds_up = post(server.url(), "holds up");
+  holds_up.departing = [] { std::this_thread::sleep_for(milliseconds(400)); };
+  std::shared_ptr<Call> first;
+  std::shared_ptr<Call> late;
+  std::promise<void> started;
+  loop.scheduler().post([&] {
+    first = start(std::move(holds_up));
+    late = start(post(server.url(), "late"), milliseconds(200));
+    started.set_value();
+  });
+  started.get_future().wait();
+  expect(late->wait(), Status::Deadline, false);
+  EXPECT_TRUE(first->wait().response);
+  for (const auto &request : server.requests()) EXPECT_NE(request.body, "late");
 }
 
 TEST_F(Cancel, Answer_ThatCameFirstStands) {

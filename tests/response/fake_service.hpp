@@ -52,11 +52,12 @@ class FakeService final : public http::Transport {
     const BootTime connected = clock_.now() + step.connecting;
     Result<void> connecting = co_await loop::sleep_until(connected, scope);
     exchange.ended = clock_.now();
-    if (!connecting || !step.connects) {
-      exchange.error = connecting ? Error(Status::Network, "connection refused").retry() : connecting.error();
+    if (!connecting || scope.reason() || !step.connects) {
+      exchange.error = !connecting || scope.reason() ? scope.error("connecting to the service")
+                                                     : Error(Status::Network, "connection refused").retry();
       co_return exchange;
     }
-    if (request.sent != nullptr) *request.sent = true;
+    if (request.departing) request.departing();
     exchange.sent = true;
     const std::string machine = machine_of(request.url);
     posts.push_back({machine, Json::parse(request.body), clock_.now()});

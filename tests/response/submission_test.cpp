@@ -56,6 +56,15 @@ TEST_F(Submitting, ARequestWhoseTimePassesBehindAnotherForTheSameDeviceIsNeverSe
   EXPECT_EQ(service().posts.size(), 1u);
 }
 
+TEST_F(Submitting, WhatConnectsWhileTheProcessStandsStillIsNotSentAfterItsTime) {
+  next().connecting = seconds(5);
+  Caller &late = submit(intent(machine(), {{"valid_for_ms", 10'000}}));
+  clock.advance(seconds(30));
+  run_for(minutes(1));
+  EXPECT_EQ(state_of(late.request_id()), "expired");
+  EXPECT_TRUE(service().posts.empty());
+}
+
 TEST_F(Submitting, ARefusedConnectionGivesItsSlotBack) {
   for (int i = 0; i < 3; ++i) next().connects = false;
   Caller &c = act(intent(machine()));
