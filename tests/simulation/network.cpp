@@ -194,6 +194,7 @@ loop::Task<http::Exchange> Wire::send(const http::Request &request, loop::Scope 
   http::Exchange exchange;
   if (process_.reached(Point::SendBegin)) (void)co_await never.wait(for_ever);
   const Network::Weather weather = network_.weather();
+  process_.connects();
   Result<void> connected = co_await loop::sleep_until(scheduler.now() + weather.connecting, scope);
   exchange.ended = scheduler.now();
   if (!connected || scope.reason()) {
@@ -205,7 +206,7 @@ loop::Task<http::Exchange> Wire::send(const http::Request &request, loop::Scope 
     co_return exchange;
   }
   if (process_.dead()) (void)co_await never.wait(for_ever);
-  if (request.sent != nullptr) *request.sent = true;
+  if (request.departing) request.departing();
   exchange.sent = true;
   const std::shared_ptr<Network::Flight> flight = pack(request, process_);
   const Listening listening(flight);

@@ -201,6 +201,16 @@ void Process::plan_run(Instant when) {
   });
 }
 
+void Process::stand_still(nanoseconds stop) {
+  trace("stands still for {} ms", stop / 1ms);
+  frozen_until_ = world_.timeline().now() + stop;
+  world_.note_stall(stop);
+}
+
+void Process::connects() {
+  if (stop_when_connecting_) stand_still(*std::exchange(stop_when_connecting_, std::nullopt));
+}
+
 void Process::run() {
   if (dead() || ended_) return;
   if (frozen_until_ > world_.timeline().now()) {

@@ -64,8 +64,12 @@ class Process : public std::enable_shared_from_this<Process> {
   void boot();
   /// Lets the loop run as soon as it can.
   void wake();
-  /// It gets no processor time until then.
-  void freeze(Instant until) { frozen_until_ = until; }
+  /// It gets no processor time for so long.
+  void stand_still(nanoseconds stop);
+  /// The same, as soon as it connects to the service.
+  void stand_still_when_connecting(nanoseconds stop) { stop_when_connecting_ = stop; }
+  /// It is about to connect.
+  void connects();
   Instant frozen_until() const { return frozen_until_; }
 
   void set_crash(std::optional<CrashPlan> plan) { crash_ = plan; }
@@ -135,6 +139,7 @@ class Process : public std::enable_shared_from_this<Process> {
   std::map<int, loop::Scope *> calls_;  // of wishes that wait
   std::optional<CrashPlan> crash_;
   Instant frozen_until_{0};
+  std::optional<nanoseconds> stop_when_connecting_;
   bool running_ = false;
   bool dying_ = false;        ///< dead, and its loop is still on the stack
   bool outcome_due_ = false;  ///< a batch was done; those who wait for it go on in the next run

@@ -276,11 +276,9 @@ void World::plan_crashes() {
   for (std::uint64_t i = chance_.below(3); i > 0; --i)
     timeline_.at(chance_.between(1min, kBusy), [this, number] {
       const nanoseconds stop = chance_.between(100ms, 90s);
-      if (const auto process = processes_[number()]) {
-        process->trace("stands still for {} ms", stop / 1ms);
-        process->freeze(timeline_.now() + stop);
-        stalled_ += stop;
-      }
+      const bool on_the_way = chance_.chance(0.5);
+      if (const auto process = processes_[number()])
+        on_the_way ? process->stand_still_when_connecting(stop) : process->stand_still(stop);
     });
 }
 

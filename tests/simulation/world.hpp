@@ -57,6 +57,7 @@ class World {
   nanoseconds wake_delay();
   /// For how long processes have stood still.
   nanoseconds stalled() const { return stalled_; }
+  void note_stall(nanoseconds stop) { stalled_ += stop; }
   std::uint64_t steps() const { return timeline_.steps(); }
   /// Faults that have struck, on the way and at the service.
   std::uint64_t faults();
