@@ -228,7 +228,13 @@ void TlsServer::serve(Worker &worker) {
 bool TlsServer::Connection::handshake() {
   ssl_.reset(SSL_new(server_.context_.get()));
   SSL_set_fd(ssl_.get(), fd_);
-  return SSL_accept(ssl_.get()) == 1;
+  if (SSL_accept(ssl_.get()) == 1) return true;
+  // Closed with something unread in it, a socket sends a reset, and the client may never see why it was refused.
+  shutdown(fd_, SHUT_WR);
+  char rest[4096];
+  while (recv(fd_, rest, sizeof rest, 0) > 0) {
+  }
+  return false;
 }
 
 std::size_t TlsServer::Connection::read_some(char *to, std::size_t size) {
