@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "guest/hosts/host.hpp"
+#include "support/sanitized.hpp"
 
 namespace cordon::test {
 namespace {
@@ -37,9 +38,10 @@ SCENARIO(rounds) {
   std::fflush(stdout);
   const std::string grown = to_string(before) + " became " + to_string(after);
   CHECK_SAID(after.descriptors == before.descriptors, grown);
-  CHECK_SAID(after.threads == before.threads && after.threads == 1, grown);
+  CHECK_SAID(after.threads == before.threads, grown);
+  CHECK_SAID(kSanitized || after.threads == 1, grown);
   CHECK_SAID(after.mappings <= before.mappings + 8, grown);  // malloc's heaps may split or merge
-  CHECK_SAID(after.resident_kib <= before.resident_kib + 512, grown);
+  CHECK_SAID(kSanitized || after.resident_kib <= before.resident_kib + 512, grown);
   CHECK(is_mapped("libcordon.so"));  // -z nodelete, as cordon.h says
 }
 
@@ -76,7 +78,7 @@ SCENARIO(exit_during_calls) {
   std::atexit([] { std::this_thread::sleep_for(std::chrono::milliseconds(150)); });
   static const Library library(world.library);
   static const Client *const client = new Client(library, world);
-  static const World stays = world;
+  static const World &stays = *new World(world);  // the threads use it to the end
   CHECK_SAID(client->opened().status == CORDON_OK, client->opened().text);
   exit_while_busy(stays, library, *client);
   std::exit(broken() == 0 ? 0 : 1);
