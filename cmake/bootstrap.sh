@@ -13,7 +13,7 @@ build_packages='g++ cmake ninja-build ccache pkg-config|pkgconf curl ca-certific
 # A word of these lists is one or more names, the first that can be had; @name is a command that will do instead, from
 # wherever it came.
 # The format and lint stages are defined by LLVM 14; elsewhere tests/run.sh names them as skipped.
-test_packages='git python3 python3-nacl python3-venv mypy luajit strace gdb nginx squid-openssl|squid libgtest-dev libgmock-dev
+test_packages='git python3 python3-nacl python3-venv gunicorn mypy luajit strace gdb nginx squid-openssl|squid libgtest-dev libgmock-dev
   abigail-tools clang clang-format-14|clang-format clang-tidy-14|clang-tidy
   @go|golang-go @rustc|rustc @cargo|cargo @node|nodejs @npm|npm'
 bench_packages='python3 strace openssl nginx'
