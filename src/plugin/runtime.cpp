@@ -4,17 +4,6 @@
 #include "plugin/runtime_call.hpp"
 
 namespace cordon::plugin {
-namespace {
-
-/// Who can't hear the other clients has to look often.
-response::Timing timing_with(response::Timing timing, const ledger::Bell &bell) {
-  constexpr milliseconds kDeaf{500};
-  if (!bell.listening()) timing.look_interval = kDeaf;
-  return timing;
-}
-
-}  // namespace
-
 std::string_view manifest() {
   return embedded::plugin_manifest;
 }
@@ -49,7 +38,6 @@ Runtime::Runtime(Config config, std::unique_ptr<Log> log, std::unique_ptr<System
       vault_(std::move(vault)),
       ledger_(std::move(ledger)),
       open_ledger_(*ledger_),
-      bell_(config.state_dir),
       loop_(*clock_),
       transport_(loop_, config.http, [this](const std::string &secret) { return vault_->get(secret); }),
       token_store_(loop_.scheduler(), *ledger_),
@@ -57,8 +45,7 @@ Runtime::Runtime(Config config, std::unique_ptr<Log> log, std::unique_ptr<System
       seams_(loop_.scheduler(), transport_, *ledger_, *random_, *log_, defender::Catalogue::instance()),
       ledger_key_in_file_(config.vault.absent || !config.vault.file),
       config_(std::move(config)),
-      responder_(seams_, timing_with(config_.timing, bell_),
-                 [this](const std::string &name) { return tenant_named(name); }),
+      responder_(seams_, config_.timing, [this](const std::string &name) { return tenant_named(name); }),
       calls_(loop_.scheduler()) {
   loop_.set_on_exception([this](const std::exception_ptr &) {
     log_->write(LogLevel::Error, "a background task broke a promise and was dropped");
@@ -66,10 +53,6 @@ Runtime::Runtime(Config config, std::unique_ptr<Log> log, std::unique_ptr<System
   ledger_->attach(loop_.scheduler());
   ledger_->set_on_append([this](std::int64_t sequence) { events_.on_append(sequence); });
   responder_.set_on_append([this](std::int64_t sequence) { events_.on_append(sequence); });
-  loop_.watch(bell_.fd(), [this] {
-    bell_.hush();
-    if (recovered_) responder_.look_at_others();
-  });
   use_config(std::move(config_));
   log_broken_tenants();
 }
@@ -84,7 +67,34 @@ void Runtime::start_locked() {
   if (started_) return;
   loop_.start();
   started_ = true;  // not before: without its thread nobody would serve a call
-  loop_.scheduler().post([this] { loop_.scheduler().spawn(recover()); });
+  loop_.scheduler().post([this, state_dir = config_.state_dir] {
+    loop_.scheduler().spawn(recover());
+    loop_.scheduler().spawn(listen(state_dir));
+  });
+}
+
+/// Hears what other clients of the ledger do, or looks often where that can't be had. Not at once: a process that is
+/// over in a moment would wait at its end for the kernel to forget that it listened, which takes milliseconds.
+loop::Task<void> Runtime::listen(std::string state_dir) {
+  constexpr milliseconds kDeafAtFirst{200};
+  constexpr milliseconds kLookInterval{500};
+  loop::Scope life(loop_.scheduler());
+  (void)co_await loop::sleep_until(clock_->now() + kDeafAtFirst, life);
+  bell_.emplace(state_dir);
+  if (bell_->listening())
+    loop_.watch(bell_->fd(), [this] {
+      bell_->hush();
+      look_at_others();
+    });
+  look_at_others();
+  while (!bell_->listening()) {
+    (void)co_await loop::sleep_until(clock_->now() + kLookInterval, life);
+    look_at_others();
+  }
+}
+
+void Runtime::look_at_others() {
+  if (recovered_) responder_.look_at_others();
 }
 
 loop::Task<void> Runtime::recover() {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <semaphore>
 #include <string>
 
@@ -140,6 +141,8 @@ class Runtime final : public Client {
   Result<void> follow_store_key();
   Result<Answer> describe_secret(const Json &request);
   Result<void> journal_vault_change(const std::string &change, std::string_view name);
+  loop::Task<void> listen(std::string state_dir);
+  void look_at_others();
   void stop_threads();
 
   std::unique_ptr<SystemClock> clock_;
@@ -148,7 +151,6 @@ class Runtime final : public Client {
   std::unique_ptr<vault::Vault> vault_;
   std::unique_ptr<ledger::Ledger> ledger_;
   OpenLedger open_ledger_;
-  ledger::Bell bell_;
   loop::CurlLoop loop_;
   http::CurlTransport transport_;
   LedgerTokenStore token_store_;
@@ -166,6 +168,7 @@ class Runtime final : public Client {
   response::Responder responder_;  // from here on: [loop]
   loop::Activity calls_;
   std::multimap<std::string, loop::Scope *> scopes_;  ///< of the calls under way, by call_id
+  std::optional<ledger::Bell> bell_;                  ///< once it has lived for a moment
   bool recovered_ = false;
   bool ending_ = false;
   Logins logins_;

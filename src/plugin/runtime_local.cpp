@@ -218,7 +218,7 @@ loop::Task<Result<Outcome>> Runtime::health() {
                      {"archive_problem", journal ? text_or_null(journal->archive_problem) : Json(nullptr)},
                      {"public_key", text_or_null(hex_encode(ledger_->public_key()))},
                      {"clients", clients},
-                     {"hears_others", bell_.listening()},
+                     {"hears_others", bell_ && bell_->listening()},
                      {"problem", journal ? text_or_null(ledger_->damage()) : Json(journal.error().message)}}},
                    {"halted", std::move(halted_all)},
                    {"memory_locked", SecureMemory::instance().locked()},
