@@ -1,17 +1,21 @@
 #include "base/random.hpp"
 
-#include <sodium.h>
+#include <sys/random.h>
 
-#include <stdexcept>
+#include <cerrno>
+#include <system_error>
 
 namespace cordon {
 
-SystemRandom::SystemRandom() {
-  if (sodium_init() < 0) throw std::runtime_error("libsodium could not be initialised");
-}
-
 void SystemRandom::fill(void *bytes, std::size_t size) {
-  randombytes_buf(bytes, size);
+  auto *next = static_cast<char *>(bytes);
+  while (size > 0) {
+    const ssize_t got = getrandom(next, size, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw std::system_error(errno, std::generic_category(), "getrandom");
+    next += got;
+    size -= static_cast<std::size_t>(got);
+  }
 }
 
 }  // namespace cordon

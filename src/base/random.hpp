@@ -21,10 +21,10 @@ class Random {
   }
 };
 
-/// libsodium's generator: keys, nonces, request ids. [any-thread]
+/// The kernel's generator: keys, nonces, request ids. Not libsodium's, which a host may have replaced by one of its own.
+/// [any-thread]
 class SystemRandom final : public Random {
  public:
-  SystemRandom();
   void fill(void *bytes, std::size_t size) override;
 };
 
