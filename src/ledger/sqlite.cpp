@@ -45,8 +45,34 @@ std::string reason(int code, int system_error, const char *text) {
       return fmt::format("reading or writing failed ({}); check the disk and the system's log",
                          system_error != 0 ? std::strerror(system_error) : text);
     default:
+      if (std::string_view(text).starts_with("automatic extension loading failed"))
+        return fmt::format("{}; the host has registered one by sqlite3_auto_extension that refuses this connection",
+                           text);
       return fmt::format("SQLite says: {} (code {})", text, code);
   }
+}
+
+/// Whether SQLite locks anything at all: sqlite3_threadsafe() tells how it was built, not how the host has set it.
+/// Without locks every mutex is the same placeholder.
+bool has_mutexes() {
+  const auto make = [] {
+    return std::unique_ptr<sqlite3_mutex, decltype(&sqlite3_mutex_free)>(sqlite3_mutex_alloc(SQLITE_MUTEX_FAST),
+                                                                         &sqlite3_mutex_free);
+  };
+  const auto one = make();
+  const auto another = make();
+  if (one == nullptr || another == nullptr) throw std::bad_alloc();
+  return one != another;
+}
+
+/// What an extension that the host has put into every connection of the process may have left in this one.
+void disown(sqlite3 *db) {
+  sqlite3_set_authorizer(db, nullptr, nullptr);
+  sqlite3_progress_handler(db, 0, nullptr, nullptr);
+  sqlite3_commit_hook(db, nullptr, nullptr);
+  sqlite3_rollback_hook(db, nullptr, nullptr);
+  sqlite3_update_hook(db, nullptr, nullptr);
+  sqlite3_trace_v2(db, 0, nullptr, nullptr);
 }
 
 }  // namespace
@@ -55,12 +81,17 @@ Result<std::unique_ptr<Database>> Database::open(const std::string &path, const 
   if (sqlite3_threadsafe() == 0)
     return fail(Status::NotSupported,
                 "the SQLite library of this system was built without threads; the ledger needs them");
+  if (!has_mutexes())
+    return fail(Status::Ledger,
+                "SQLite is set to SQLITE_CONFIG_SINGLETHREAD in this process, and the ledger works on a thread of its "
+                "own; let the host set SQLITE_CONFIG_MULTITHREAD or nothing");
   std::unique_ptr<Database> db(new Database(path));
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
   if (sqlite3_open_v2(path.c_str(), &db->handle_, flags, vfs) != SQLITE_OK) {
     if (db->handle_ == nullptr) throw std::bad_alloc();
     return fail(db->error());
   }
+  disown(db->handle_);
   sqlite3_busy_handler(db->handle_, on_busy, db.get());
   sqlite3_db_config(db->handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(db->handle_, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
