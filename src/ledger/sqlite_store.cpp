@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -38,6 +39,12 @@ Result<void> make_file(const std::string &path) {
   return {};
 }
 
+/// Which file this is; 0: there is none, or the storage has no files.
+ino_t inode_of(const std::string &path) noexcept {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
 }  // namespace
 
 SqliteStore::SqliteStore(std::unique_ptr<Database> db, std::unique_ptr<HeadFile> head, Peers &peers,
@@ -47,6 +54,7 @@ SqliteStore::SqliteStore(std::unique_ptr<Database> db, std::unique_ptr<HeadFile>
       peers_(peers),
       boot_id_(clock.boot_id()),
       keyring_(keyring),
+      wal_path_(db_->path() + "-wal"),
       directory_path_(db_->path().substr(0, db_->path().rfind('/'))),
       clock_(clock),
       journal_(*db_, keyring, peers.self()),
@@ -122,7 +130,10 @@ Result<void> SqliteStore::configure() {
         return SQLITE_OK;
       },
       this);
-  return db_->execute("PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON");
+  sqlite3_db_config(db_->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);  // until ending() knows better
+  return db_->execute(
+      "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON; "
+      "PRAGMA mmap_size = 0");
 }
 
 Result<void> SqliteStore::arrive(const Clock &clock) {
@@ -145,6 +156,7 @@ Result<void> SqliteStore::arrive(const Clock &clock) {
                      })
                      .and_then([&] { return commit(); });
   if (!arrived) return rollback(), arrived;
+  wal_ = inode_of(wal_path_);
   version_ = -1;  // count the clients again
   if (journal_.tail().sequence == 0 && !head_->read()) {
     head_->write({ledger_id_, 0, journal_.tail().mac});
@@ -159,7 +171,18 @@ Result<void> SqliteStore::begin(Durability durability) {
   auto begun = durability == Durability::Read
                    ? begin_read_.run()
                    : set_synchronous(durability == Durability::Full).and_then([&] { return begin_write_.run(); });
-  return begun.and_then([&] { return notice_other_writers(); });
+  return begun.and_then([&] { return expect_own_wal(); }).and_then([&] { return notice_other_writers(); });
+}
+
+/// SQLite itself would go on writing where nobody reads.
+Result<void> SqliteStore::expect_own_wal() {
+  if (wal_ == 0 || inode_of(wal_path_) == wal_) return {};
+  return fail(
+      Status::Ledger,
+      fmt::format("the write-ahead log {} was removed while it was in use, as happens when another program uses "
+                  "the ledger after code of this process has opened and closed its files; nothing was recorded: "
+                  "end all clients of this process and open new ones, and copy the ledger from another process",
+                  wal_path_));
 }
 
 Result<void> SqliteStore::set_synchronous(bool full) {
@@ -239,6 +262,22 @@ bool SqliteStore::idle() noexcept {
 }
 
 void SqliteStore::ending() noexcept {
+  sign_last_records();
+  // Whoever SQLite takes for the last one removes the write-ahead log, and it goes by file locks that are lost as soon
+  // as the host's own code has closed the ledger's file, as a backup does. The owners' locks can't be lost.
+  sqlite3_db_config(db_->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_last() ? 0 : 1, nullptr);
+}
+
+bool SqliteStore::is_last() noexcept try {
+  const auto here = clients();
+  return here && std::none_of(here->begin(), here->end(), [this](const std::string &other) {
+           return other != peers_.self() && peers_.is_alive(other);
+         });
+} catch (...) {
+  return false;
+}
+
+void SqliteStore::sign_last_records() noexcept {
   if (!appended_) return;
   try {
     const auto done =

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <memory>
 #include <string>
 
@@ -51,6 +53,9 @@ class SqliteStore final : public Store, private Tx {
   Result<void> set_synchronous(bool full);
   Result<void> notice_other_writers();
   void checkpoint() noexcept;
+  void sign_last_records() noexcept;
+  bool is_last() noexcept;
+  Result<void> expect_own_wal();
   bool archive_step() noexcept;
   Result<bool> move_to_archive();
   Result<std::vector<JournalRow>> old_records();
@@ -116,6 +121,7 @@ class SqliteStore final : public Store, private Tx {
   const std::string boot_id_;
   std::string ledger_id_;
   const Keyring &keyring_;
+  const std::string wal_path_;
   const std::string directory_path_;
   const Clock &clock_;
   Journal journal_;
@@ -130,6 +136,7 @@ class SqliteStore final : public Store, private Tx {
   Journal::Tail entered_;    // the journal's end when the closure began
   Journal::Tail committed_;  // and after the last commit
   std::int64_t version_ = -1;
+  ino_t wal_ = 0;      // the write-ahead log that this connection has open; 0: not known
   bool alone_ = true;  // no other client was there when this transaction began
   int wal_pages_ = 0;  // as of the last commit that wrote
 
