@@ -1,6 +1,7 @@
 #include "http/key_pair.hpp"
 
 #include <fmt/format.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
@@ -115,6 +116,19 @@ QuietErrors::~QuietErrors() {
   ERR_pop_to_mark();
 }
 
+Result<void> check_openssl() {
+  if (OPENSSL_init_crypto(0, nullptr) != 1)
+    return fail(Status::Tls,
+                "the host has ended OpenSSL in this process by OPENSSL_cleanup, which can't be undone; call it "
+                "behind the last use of Cordon");
+  const QuietErrors quiet;
+  using DigestPtr = std::unique_ptr<EVP_MD, OpenSslDelete<&EVP_MD_free>>;
+  if (DigestPtr(EVP_MD_fetch(nullptr, "SHA2-256", nullptr))) return {};
+  return fail(Status::Tls,
+              "OpenSSL has no SHA-256 in this process; its configuration (OPENSSL_CONF), or the host, has left the "
+              "default provider out or asks for FIPS without the provider of it; activate one of them");
+}
+
 std::vector<CertificatePtr> read_certificates(std::string_view pem) {
   std::vector<CertificatePtr> out;
   const BioPtr bio = memory_of(pem);
@@ -140,6 +154,7 @@ std::string text_of(const X509_NAME *name) {
 
 Result<KeyPair> KeyPair::load(const Source &source) {
   const QuietErrors quiet;
+  if (auto able = check_openssl(); !able) return fail(std::move(able.error()));
   const bool pfx = source.pfx.value_or(!looks_like_pem(source.bytes));
   Result<KeyPair> pair = pfx ? from_pfx(source) : from_pem(source);
   if (!pair) return pair;

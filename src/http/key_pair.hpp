@@ -33,6 +33,11 @@ class QuietErrors {
   QuietErrors &operator=(const QuietErrors &) = delete;
 };
 
+/// TLS error naming OpenSSL when this process' default library context has been left without what TLS and certificates
+/// need: by OPENSSL_CONF, or by a host that has loaded providers, or turned FIPS on, for itself. libcurl knows no other
+/// context. Cheap enough for each request.
+Result<void> check_openssl();
+
 /// All certificates of a PEM text, in its order; what else it holds is passed over.
 std::vector<CertificatePtr> read_certificates(std::string_view pem);
 UtcTicks not_after_of(const X509 *certificate);

@@ -241,6 +241,7 @@ Result<void> TlsSource::renew() {
 }
 
 Result<std::shared_ptr<const TlsMaterial>> TlsSource::current(BootTime now) {
+  if (auto able = check_openssl(); !able) return fail(std::move(able.error()));
   if (material_ && now < look_again_) return material_;
   if (auto renewed = renew(); !renewed && !material_) return fail(std::move(renewed.error()));
   look_again_ = now + kLookInterval;
