@@ -72,8 +72,9 @@ OwnedError *render(const Error &error) {
 
 #define OUT_OF_MEMORY_MESSAGE \
   "memory ran out during the call; free some, and look at list_requests before repeating a call that acts"
-#define FORKED_MESSAGE \
-  "this process was forked while a client was alive; make the call in the parent, or exec before using Cordon"
+#define FORKED_MESSAGE                                                                                                 \
+  "this process was forked while a client was alive; open clients behind the fork, in each worker, and none in their " \
+  "parent; here, exec first or make the call in the parent"
 #define NO_ERROR_MESSAGE "the error passed in is NULL; test the status the function returned instead"
 
 // Whether a call that acts got as far as sending is not known here, so the first claims the worse.
