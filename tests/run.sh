@@ -335,6 +335,9 @@ run_packages() {
   archive=$(ls build/portable/packages/*.tar.gz)
   check 'portable archive, contents' python3 tests/packages/portable_test.py "$archive" \
     build/portable/examples/loader && grep -o '[a-z][^ ]*: GLIBC_.*' "$check_log"
+  check 'build (hosts)' build dev guest_test && check 'portable library in a host that exports its names' env \
+    CORDON_PORTABLE_LIBRARY="$PWD/build/portable/src/boundary/libcordon.so.1" build/dev/tests/guest/guest_test \
+    --gtest_filter=Libraries.AHostThatExportsTheirNames
   check 'sums and SBOMs' python3 tests/packages/sbom_test.py build/release/packages build/portable/packages
   check 'clean chroot' python3 tests/packages/chroot_test.py build/release/packages "$archive"
   cat build/release/packages/SHA256SUMS build/portable/packages/SHA256SUMS

@@ -14,7 +14,7 @@ std::string GuestTest::write_world() {
   const auto directory = emulator.directory() / ("world-" + std::to_string(worlds_++));
   std::filesystem::create_directory(directory);
   config["state_dir"] = (directory / "state").string();
-  const Json world = {{"library", CORDON_LIBRARY},
+  const Json world = {{"library", library},
                       {"config", config},
                       {"secret_name", config["tenants"]["contoso"]["credential"]["secret_name"]},
                       {"secret", emulator.ready()["client_secret"]},

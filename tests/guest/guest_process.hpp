@@ -32,6 +32,7 @@ class GuestTest : public EmulatorTest {
   void expect_nothing_twice();
 
   std::string host_program = GUEST_HOST_BINARY;
+  std::string library = CORDON_LIBRARY;
 
  private:
   int worlds_ = 0;

@@ -48,9 +48,11 @@ class ErrorQueue {
     raise_own(own_);
     const std::vector<Entry> before = drained();
     raise_own(own_);
-    if (own_ > 1) ERR_set_mark();
+    const unsigned long last = ERR_peek_last_error();
+    const bool marked = ERR_set_mark() == 1;  // not in an empty queue
     call();
-    if (own_ > 1) CHECK(ERR_pop_to_mark() == 1);
+    CHECK_SAID(ERR_peek_last_error() == last, std::string(what) + " left an error");
+    if (marked) CHECK(ERR_pop_to_mark() == 1);
     const std::vector<Entry> after = drained();
     const std::string found = after.empty() ? "" : ", first " + std::to_string(std::get<0>(after.front()));
     CHECK_SAID(after == before, std::string(what) + ": " + std::to_string(before.size()) + " became " +

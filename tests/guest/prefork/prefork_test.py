@@ -145,7 +145,7 @@ class Pools(Prefork):
         for of_inherited, of_new in said:
             for status, message in (of_inherited, of_new):
                 self.assertEqual(status, "E_FORKED")
-                self.assertIn("was forked while a client was alive", message)
+                self.assertIn("open clients behind the fork, in each worker", message)
         self.assertEqual(own, "OK")
         self.expect_each_contained_once(self.machines[:6])
 
@@ -244,7 +244,7 @@ class WebServer(Prefork):
         server = self.serve("--workers", "2", OPEN_IN_MASTER="yes")
         answer = server.post_until_answered(f"/{self.machines[0]}/{uuid.uuid4()}", time.monotonic() + TIMEOUT_S)
         self.assertEqual(answer["status"], "E_FORKED")
-        self.assertIn("was forked while a client was alive", answer["message"])
+        self.assertIn("open clients behind the fork, in each worker", answer["message"])
         self.assertEqual(self.emulator.posts(), 0)
 
 
