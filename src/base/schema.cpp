@@ -12,6 +12,7 @@
 #include <valijson/validator.hpp>
 #include <vector>
 
+#include "base/own_stack.hpp"
 #include "base/text.hpp"
 
 namespace cordon {
@@ -107,8 +108,11 @@ struct JsonSchema::Compiled {
 JsonSchema::JsonSchema(Json schema) : compiled_(std::make_unique<Compiled>()) {
   drop_patterns(schema);
   try {
-    valijson::SchemaParser parser(valijson::SchemaParser::kDraft7);
-    parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(schema), compiled_->schema);
+    // It takes 12 KiB of stack for each level of a schema.
+    on_own_stack([&] {
+      valijson::SchemaParser parser(valijson::SchemaParser::kDraft7);
+      parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(schema), compiled_->schema);
+    });
   } catch (const std::runtime_error &error) {
     throw std::logic_error(fmt::format("a schema of ours is broken: {}", error.what()));
   }

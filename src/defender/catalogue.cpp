@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "base/own_stack.hpp"
 #include "base/text.hpp"
 #include "defender/operation.hpp"
 #include "embedded/operations_json.hpp"
@@ -95,7 +96,11 @@ Catalogue::Catalogue(std::string_view operations_json, std::string_view options_
 }
 
 const Catalogue &Catalogue::instance() {
-  static const Catalogue *const catalogue = new Catalogue(embedded::operations_json, embedded::options_schema);
+  static const Catalogue *const catalogue = [] {
+    const Catalogue *made = nullptr;
+    on_own_stack([&made] { made = new Catalogue(embedded::operations_json, embedded::options_schema); });
+    return made;
+  }();
   return *catalogue;  // never destroyed: a call may still run when the host's exit handlers do
 }
 
