@@ -1,7 +1,12 @@
 #include "base/clock.hpp"
 
+#include <fcntl.h>
+
 #include <ctime>
-#include <fstream>
+#include <optional>
+
+#include "base/descriptor.hpp"
+#include "base/open_file.hpp"
 
 namespace cordon {
 namespace {
@@ -15,8 +20,11 @@ std::int64_t read_ns(clockid_t id) {
 }  // namespace
 
 SystemClock::SystemClock() {
-  std::ifstream("/proc/sys/kernel/random/boot_id") >> boot_id_;
-  if (boot_id_.empty()) boot_id_ = "unknown-boot";
+  constexpr std::size_t kUuidSize = 36;
+  const Descriptor file(open_file("/proc/sys/kernel/random/boot_id", O_RDONLY));
+  boot_id_.resize(kUuidSize);
+  const auto size = file ? read_up_to(file, boot_id_.data(), boot_id_.size()) : std::nullopt;
+  if (size != kUuidSize) boot_id_ = "unknown-boot";
 }
 
 BootTime SystemClock::now() const {

@@ -11,8 +11,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
+
+#include "base/open_file.hpp"
+#include "base/system_reason.hpp"
 
 namespace cordon {
 namespace {
@@ -61,14 +63,13 @@ class SpawnPlan {
 
 /// Both ends above the standard descriptors, which the host may have closed; the first does not block.
 bool make_pipe(int (&ends)[2]) {
-  int low[2];
-  if (pipe2(low, O_CLOEXEC) != 0) return false;
-  for (int i = 0; i < 2; ++i) ends[i] = fcntl(low[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  for (const int end : low) close(end);
-  if (ends[0] >= 0 && ends[1] >= 0 && fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0) return true;
-  for (const int end : ends)
-    if (end >= 0) close(end);
-  return false;
+  const StandardDescriptorsHeld held;
+  return pipe2(ends, O_CLOEXEC) == 0 && fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0;
+}
+
+int open_process(pid_t pid) {
+  const StandardDescriptorsHeld held;
+  return static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
 }
 
 }  // namespace
@@ -98,7 +99,7 @@ Result<HelperProcess> HelperProcess::start(const std::vector<std::string> &argv)
   int ends[2];
   if (!make_pipe(ends))
     return fail(Status::InvalidState,
-                fmt::format("the helper {}: no pipe to read it by: {}", argv.front(), std::strerror(errno)));
+                fmt::format("the helper {}: no pipe to read it by: {}", argv.front(), system_reason(errno)));
   pid_t pid = -1;
   const int failure = SpawnPlan(ends[1]).spawn(pid, argv);
   close(ends[1]);
@@ -106,9 +107,9 @@ Result<HelperProcess> HelperProcess::start(const std::vector<std::string> &argv)
     close(ends[0]);
     return fail(Status::InvalidState,
                 fmt::format("the helper {} can't be started: {}; check that the file is there and may be executed",
-                            argv.front(), std::strerror(failure)));
+                            argv.front(), system_reason(failure)));
   }
-  return HelperProcess(argv.front(), pid, static_cast<int>(syscall(SYS_pidfd_open, pid, 0)), ends[0]);
+  return HelperProcess(argv.front(), pid, open_process(pid), ends[0]);
 }
 
 Result<Secret> HelperProcess::run(const std::vector<std::string> &argv, std::chrono::milliseconds limit) {
@@ -148,13 +149,15 @@ void HelperProcess::read_output() {
 
 Result<bool> HelperProcess::reap() {
   if (reaped_) return true;
-  int status = 0;
-  const pid_t got = waitpid(pid_, &status, WNOHANG);
-  if (got == 0) return false;
+  // By the pidfd, for once the host has reaped it the number may be that of another child of the host.
+  siginfo_t ended{};
+  const int found = process_ >= 0 ? waitid(P_PIDFD, static_cast<id_t>(process_), &ended, WEXITED | WNOHANG)
+                                  : waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG);
+  if (found == 0 && ended.si_pid == 0) return false;
   reaped_ = true;
-  if (got == pid_ && WIFSIGNALED(status)) return fail(failed(fmt::format("signal {} ended it", WTERMSIG(status))));
-  if (got == pid_ && WEXITSTATUS(status) != 0)
-    return fail(failed(fmt::format("it ended with exit code {}", WEXITSTATUS(status))));
+  if (found != 0) return true;  // the host has reaped it
+  if (ended.si_code != CLD_EXITED) return fail(failed(fmt::format("signal {} ended it", ended.si_status)));
+  if (ended.si_status != 0) return fail(failed(fmt::format("it ended with exit code {}", ended.si_status)));
   return true;
 }
 
@@ -166,7 +169,8 @@ void HelperProcess::kill_session() noexcept {
   // Only while it has not been reaped its number is surely its own.
   if (process_ < 0 || syscall(SYS_pidfd_send_signal, process_, SIGKILL, nullptr, 0) != 0) return;
   kill(-pid_, SIGKILL);
-  while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  siginfo_t ended{};
+  while (waitid(P_PIDFD, static_cast<id_t>(process_), &ended, WEXITED) < 0 && errno == EINTR) {
   }
 }
 

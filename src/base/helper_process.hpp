@@ -15,8 +15,8 @@ namespace cordon {
 /// empty environment, no open file of this process, no input, its messages dropped, all signals as after an exec; its
 /// output is collected in guarded memory. It runs in a session of its own and is killed with it when this object goes.
 ///
-/// The host gets a SIGCHLD at its end, as for any child. A host that reaps every child it sees may take the exit code
-/// away; then the output alone counts.
+/// The host gets a SIGCHLD at its end, as for any child. A host that ignores SIGCHLD, or reaps every child it sees,
+/// takes the exit code away; then the output alone counts, so whoever starts one accepts only what is whole.
 class HelperProcess {
  public:
   /// What it prints beyond is dropped.

@@ -5,9 +5,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "base/json.hpp"
+#include "base/open_file.hpp"
+#include "base/system_reason.hpp"
 
 namespace cordon {
 namespace {
@@ -33,13 +34,19 @@ Result<std::unique_ptr<Log>> Log::open(const Settings &settings, const Clock &cl
   log->level_ = settings.level;
   log->clock_ = &clock;
   if (!settings.file.empty()) {
-    log->fd_ = ::open(settings.file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    log->fd_ = open_file(settings.file, O_WRONLY | O_APPEND | O_CREAT, 0600);
     log->owned_ = true;
     if (log->fd_ < 0)
       return fail(Error(Status::InvalidArgument,
-                        fmt::format("the log file can't be opened for appending: {}", std::strerror(errno)))
+                        fmt::format("the log file can't be opened for appending: {}", system_reason(errno)))
                       .at("/log/file"));
-  } else {
+  } else if (settings.fd >= 0) {
+    const int mode = ::fcntl(settings.fd, F_GETFL);
+    if (mode < 0 || (mode & O_PATH) != 0 || (mode & O_ACCMODE) == O_RDONLY)
+      return fail(Error(Status::InvalidArgument,
+                        "the log's descriptor is not open for writing; give one that stays open as long as the client "
+                        "lives, or name a file in log.file")
+                      .at("/log/fd"));
     log->fd_ = settings.fd;
   }
   return log;

@@ -6,9 +6,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "base/descriptor.hpp"
+#include "base/open_file.hpp"
+#include "base/system_reason.hpp"
 
 namespace cordon {
 namespace {
@@ -19,11 +20,11 @@ tl::unexpected<Error> refuse(Status status, const std::string &place, const std:
 
 Result<Descriptor> open_checked(const std::string &path, FileGuard guard, const std::string &place) {
   const int no_link = guard == FileGuard::NoLink ? O_NOFOLLOW : 0;
-  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | no_link));
+  Descriptor file(open_file(path, O_RDONLY | O_NONBLOCK | no_link));
   if (!file)
     return refuse(Status::InvalidState, place,
                   fmt::format("can't be read: {}; check the path and the rights of the user of this process",
-                              std::strerror(errno)));
+                              system_reason(errno)));
   struct stat found {};
   if (fstat(file.get(), &found) != 0 || !S_ISREG(found.st_mode))
     return refuse(Status::InvalidState, place, "is no regular file; name the file itself");
@@ -45,7 +46,7 @@ Result<Secret> read_secret_file(const std::string &path, std::size_t limit, File
   if (!file) return fail(file.error());
   Secret bytes = Secret::zeros(limit + 1);
   const auto size = read_up_to(*file, bytes.data(), bytes.size());
-  if (!size) return refuse(Status::InvalidState, place, fmt::format("can't be read: {}", std::strerror(errno)));
+  if (!size) return refuse(Status::InvalidState, place, fmt::format("can't be read: {}", system_reason(errno)));
   if (*size == 0) return refuse(Status::InvalidState, place, "is empty");
   if (*size > limit) return refuse(Status::InvalidState, place, fmt::format("is longer than {} bytes", limit));
   bytes.resize(*size);

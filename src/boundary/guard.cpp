@@ -3,10 +3,14 @@
 #include <cxxabi.h>
 #include <pthread.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <system_error>
 #include <typeinfo>
+
+#include "base/system_reason.hpp"
 
 namespace cordon::boundary {
 namespace {
@@ -21,6 +25,19 @@ cordon_error *unexpected(const char *mangled_type) noexcept try {
                                     "); please report it, and look at list_requests before repeating a call that acts");
   error.outcome_unknown = true;
   return make_error(error);
+} catch (...) {
+  return out_of_memory_error();
+}
+
+/// Threads and descriptors that a client needs are made before the call does anything.
+cordon_error *refused_by_system(int reason) noexcept try {
+  if (reason == ENOMEM) return out_of_memory_error();
+  const std::string text =
+      reason == EAGAIN ? "no thread can be started; raise the limits of threads and memory (ulimit -u, ulimit -v, "
+                         "TasksMax=)"
+                       : system_reason(reason);
+  return make_error(
+      Error(Status::InvalidState, "the system refused what a client needs, nothing was done: " + text).retry());
 } catch (...) {
   return out_of_memory_error();
 }
@@ -40,6 +57,8 @@ cordon_error *caught_error() noexcept {
     throw;
   } catch (const std::bad_alloc &) {
     return out_of_memory_error();
+  } catch (const std::system_error &e) {
+    return refused_by_system(e.code().value());
   } catch (const std::exception &e) {
     return unexpected(typeid(e).name());
   } catch (...) {

@@ -1,11 +1,16 @@
 #include "http/failure.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 
+#include "base/descriptor.hpp"
+#include "base/open_file.hpp"
+#include "base/system_reason.hpp"
 #include "base/text.hpp"
 #include "http/tls_failure.hpp"
 
@@ -102,6 +107,13 @@ Error unusable_answer(const Transfer &transfer, const std::string &host) {
       .retry();
 }
 
+/// Why no descriptor can be had; empty when one can. libcurl does not tell that it lacked one, and takes a name for one
+/// that can't be resolved.
+std::string lack_of_descriptors() {
+  const Descriptor probe(open_file("/", O_PATH));
+  return !probe && (errno == EMFILE || errno == ENFILE) ? system_reason(errno) : "";
+}
+
 }  // namespace
 
 std::string host_of(std::string_view url) {
@@ -144,6 +156,9 @@ Error describe_failure(CURLcode code, const Transfer &transfer) {
     return Error(Status::Tls, client_certificate_refused(transfer, transfer.handshake()->alert));
   // Sent, and connecting again: the first connection died with the request on it, which is what counts.
   if (transfer.sent() && is_connection_phase(code)) return connection_lost(transfer, host);
+  if (!transfer.sent() && is_connection_phase(code))
+    if (const std::string lack = lack_of_descriptors(); !lack.empty())
+      return network(fmt::format("could not connect to {}: {}", host, lack));
 
   switch (code) {
     case CURLE_URL_MALFORMAT:

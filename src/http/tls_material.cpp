@@ -10,11 +10,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 
 #include "base/descriptor.hpp"
+#include "base/open_file.hpp"
 #include "base/secret_file.hpp"
+#include "base/system_reason.hpp"
 #include "base/text.hpp"
 
 namespace cordon::http {
@@ -31,7 +32,7 @@ tl::unexpected<Error> refuse_tls(const char *member, const std::string &problem)
 
 /// nullopt with errno when it can't be read as a whole.
 std::optional<std::string> read_regular_file(const std::string &path) {
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const Descriptor file(open_file(path, O_RDONLY | O_NONBLOCK));
   if (!file) return std::nullopt;
   struct stat found {};
   if (fstat(file.get(), &found) != 0) return std::nullopt;
@@ -63,7 +64,7 @@ Result<void> trust_file(TlsMaterial &material, const std::string &path) {
   const auto text = read_regular_file(path);
   if (!text)
     return refuse_tls("ca_file", fmt::format("can't be read: {}; check the path and the rights of this process's user",
-                                             std::strerror(errno)));
+                                             system_reason(errno)));
   const auto certificates = read_certificates(*text);
   if (certificates.empty()) return refuse_tls("ca_file", "holds no PEM certificate; give a PEM file of the CA");
   // OpenSSL stops at the first damaged one: those behind it would be missing without a word.

@@ -8,8 +8,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
+#include "base/open_file.hpp"
+#include "base/system_reason.hpp"
 #include "base/text.hpp"
 #include "ledger/migration.hpp"
 
@@ -59,12 +60,12 @@ std::vector<std::string> names_in(const std::string &directory) {
 
 Error cannot(const std::string &path, std::string_view what) {
   return Error(Status::Ledger, fmt::format("{} can't be {}: {}; old records stay in the ledger meanwhile", path, what,
-                                           std::strerror(errno)));
+                                           system_reason(errno)));
 }
 
 /// −1: another client has it.
 Result<int> take_lock(const std::string &path) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  const int fd = open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
   if (fd < 0) return fail(cannot(path, "opened"));
   struct flock lock {};
   lock.l_type = F_WRLCK;
@@ -77,7 +78,7 @@ Result<int> take_lock(const std::string &path) {
 }
 
 Result<void> make_archive(const std::string &path) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  const int fd = open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
   if (fd < 0) return fail(cannot(path, "made"));
   ::close(fd);
   return {};
@@ -113,6 +114,7 @@ class ArchiveWalk {
       : keyring_(keyring), ledger_id_(ledger_id), journal_base_(journal_base) {}
 
   Result<void> over(ArchiveReport &report) {
+    const StandardDescriptorsHeld held;
     auto db = Database::open(report.file);
     if (!db) return tl::unexpected(std::move(db.error()));
     return begin(**db, report).and_then([&] { return walk_all(**db, report); });
@@ -173,7 +175,7 @@ class ArchiveWalk {
 Result<std::unique_ptr<Archive>> Archive::open(const std::string &state_dir, const std::string &ledger_id,
                                                UtcTicks now) {
   const std::string directory = state_dir + "/archive";
-  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return fail(cannot(directory, "made"));
+  if (!make_private_directory(directory) && errno != EEXIST) return fail(cannot(directory, "made"));
   const auto lock = take_lock(directory + "/lock");
   if (!lock) return tl::unexpected(lock.error());
   if (*lock < 0) return nullptr;

@@ -6,9 +6,13 @@
 #include <array>
 #include <utility>
 
+#include "base/open_file.hpp"
+
 namespace cordon::ledger {
 
-Bell::Bell(const std::string &state_dir) : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
+Bell::Bell(const std::string &state_dir) {
+  const StandardDescriptorsHeld held;
+  fd_ = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (fd_ < 0) return;
   const bool heard = ::inotify_add_watch(fd_, (state_dir + "/bell").c_str(), IN_MODIFY) >= 0 &&
                      ::inotify_add_watch(fd_, (state_dir + "/owners").c_str(), IN_CLOSE_WRITE | IN_DELETE) >= 0;

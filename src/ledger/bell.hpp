@@ -24,7 +24,7 @@ class Bell {
   void hush() const noexcept;
 
  private:
-  int fd_;
+  int fd_ = -1;
 };
 
 }  // namespace cordon::ledger

@@ -3,29 +3,14 @@
 #include <pthread.h>
 
 #include <condition_variable>
-#include <csignal>
 #include <mutex>
 #include <thread>
 
+#include "base/open_file.hpp"
+#include "base/signals.hpp"
+
 namespace cordon::ledger {
 namespace {
-
-/// Blocks signals in the calling thread while it lives; a thread started meanwhile inherits that for good.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) sigdelset(&all, fault);
-    pthread_sigmask(SIG_BLOCK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked &) = delete;
-  SignalsBlocked &operator=(const SignalsBlocked &) = delete;
-
- private:
-  sigset_t before_;
-};
 
 class ThreadExecutor final : public Executor {
  public:
@@ -39,7 +24,6 @@ class ThreadExecutor final : public Executor {
     if (!thread_.joinable()) {
       const SignalsBlocked blocked;
       thread_ = std::thread([this] { work(); });
-      pthread_setname_np(thread_.native_handle(), "cordon-ledger");
     }
     waiting_.push_back(job);
     if (sleeping_) wake_.notify_one();
@@ -57,13 +41,23 @@ class ThreadExecutor final : public Executor {
   }
 
  private:
+  // SQLite puts /dev/null on standard descriptors that it finds closed, and leaves it there.
+  bool idle() {
+    const StandardDescriptorsHeld held;
+    return runner_->idle();
+  }
+  void run(Batch &batch) {
+    const StandardDescriptorsHeld held;
+    runner_->run_batch(batch);
+  }
   void work() noexcept {
+    pthread_setname_np(pthread_self(), "cordon-ledger");  // of another thread, it would open a file
     Batch batch;
     std::unique_lock lock(mutex_);
     for (;;) {
       for (bool more = true; more && waiting_.empty() && !stopping_;) {
         lock.unlock();
-        more = runner_->idle();
+        more = idle();
         lock.lock();
       }
       sleeping_ = true;
@@ -72,7 +66,7 @@ class ThreadExecutor final : public Executor {
       if (waiting_.empty()) break;
       batch.swap(waiting_);
       lock.unlock();
-      runner_->run_batch(batch);
+      run(batch);
       batch.clear();
       lock.lock();
     }

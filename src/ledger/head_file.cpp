@@ -6,8 +6,9 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 
+#include "base/open_file.hpp"
+#include "base/system_reason.hpp"
 #include "base/text.hpp"
 #include "ledger/keyring.hpp"
 
@@ -23,10 +24,10 @@ constexpr std::size_t kSize = kMagic.size() + kIdSize + 1 + kDigits + 1 + 2 * kM
 }  // namespace
 
 Result<std::unique_ptr<HeadFile>> HeadFile::open(const std::string &path) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  const int fd = open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
   if (fd < 0)
     return fail(Status::Ledger, fmt::format("{} can't be opened: {}; check the access rights of the directory", path,
-                                            std::strerror(errno)));
+                                            system_reason(errno)));
   return std::unique_ptr<HeadFile>(new HeadFile(fd));
 }
 

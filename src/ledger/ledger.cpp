@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <new>
+#include <system_error>
 
 #include "ledger/sqlite_store.hpp"
 
@@ -105,8 +106,15 @@ void Ledger::stop() noexcept {
 }
 
 bool Ledger::submit(const std::shared_ptr<Job> &job) {
-  if (executor_->submit(job)) return true;
-  job->fail(Error(Status::ShuttingDown, "the ledger is closed; open a new client"));
+  try {
+    if (executor_->submit(job)) return true;
+    job->fail(Error(Status::ShuttingDown, "the ledger is closed; open a new client"));
+  } catch (const std::system_error &) {
+    job->fail(Error(Status::Ledger,
+                    "the ledger's thread can't be started; raise the limits of threads and memory "
+                    "(ulimit -u, ulimit -v, TasksMax=)")
+                  .retry());
+  }
   return false;
 }
 

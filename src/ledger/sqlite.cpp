@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <new>
 #include <thread>
+
+#include "base/open_file.hpp"
+#include "base/system_reason.hpp"
 
 namespace cordon::ledger {
 namespace {
@@ -39,11 +41,11 @@ std::string reason(int code, int system_error, const char *text) {
     case SQLITE_PERM:
     case SQLITE_AUTH:
       return fmt::format("it can't be opened ({}); check the access rights of the directory and of all files in it",
-                         system_error != 0 ? std::strerror(system_error) : text);
+                         system_error != 0 ? system_reason(system_error) : text);
     case SQLITE_IOERR:
       if (full) return kNoSpace;
       return fmt::format("reading or writing failed ({}); check the disk and the system's log",
-                         system_error != 0 ? std::strerror(system_error) : text);
+                         system_error != 0 ? system_reason(system_error) : text);
     default:
       if (std::string_view(text).starts_with("automatic extension loading failed"))
         return fmt::format("{}; the host has registered one by sqlite3_auto_extension that refuses this connection",
@@ -85,6 +87,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string &path, const 
     return fail(Status::Ledger,
                 "SQLite is set to SQLITE_CONFIG_SINGLETHREAD in this process, and the ledger works on a thread of its "
                 "own; let the host set SQLITE_CONFIG_MULTITHREAD or nothing");
+  const StandardDescriptorsHeld held;
   std::unique_ptr<Database> db(new Database(path));
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
   if (sqlite3_open_v2(path.c_str(), &db->handle_, flags, vfs) != SQLITE_OK) {
@@ -109,6 +112,7 @@ int Database::on_busy(void *self, int tries) {
 }
 
 Database::~Database() {
+  const StandardDescriptorsHeld held;
   sqlite3_close_v2(handle_);
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/open_file.hpp"
 #include "ledger/sqlite_store.hpp"
 
 namespace cordon::ledger {
@@ -120,6 +121,7 @@ Result<std::vector<ArchiveReport>> SqliteStore::check_archives(const ChainLink &
 }
 
 Result<std::vector<std::string>> SqliteStore::check_storage() const {
+  const StandardDescriptorsHeld held;
   auto db = Database::open(db_->path());
   if (!db) return tl::unexpected(std::move(db.error()));
   Statement check(**db, "PRAGMA integrity_check(10)");

@@ -7,9 +7,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "base/ids.hpp"
+#include "base/open_file.hpp"
+#include "base/system_reason.hpp"
 #include "ledger/migration.hpp"
 #include "ledger/sqlite_schema.hpp"
 
@@ -23,12 +24,12 @@ constexpr int kLargeWalPages = 4 * kCheckpointPages;
 /// Makes the file, mode 0600, before SQLite opens it. Afterwards it must not be opened and closed by anybody else in
 /// the process: that would drop SQLite's locks.
 Result<void> make_file(const std::string &path) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  const int fd = open_file(path, O_RDWR | O_CREAT | O_EXCL, 0600);
   if (fd >= 0) return ::close(fd), Result<void>();
   if (errno != EEXIST)
     return fail(Status::Ledger, fmt::format("the ledger {} can't be made: {}; check the disk and the access rights of "
                                             "its directory",
-                                            path, std::strerror(errno)));
+                                            path, system_reason(errno)));
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode))
     return fail(Status::Ledger, fmt::format("the ledger {} is not a plain file; move it away", path));
@@ -95,6 +96,7 @@ SqliteStore::SqliteStore(std::unique_ptr<Database> db, std::unique_ptr<HeadFile>
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(StateDir &directory, const Keyring &keyring, const Clock &clock,
                                                        Random &random) {
+  const StandardDescriptorsHeld held;  // SQLite opens its other files at the first use, below
   const std::string path = directory.file("ledger.db");
   if (auto made = make_file(path); !made) return tl::unexpected(std::move(made.error()));
   auto db = Database::open(path);

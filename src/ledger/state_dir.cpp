@@ -11,10 +11,11 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <thread>
 
 #include "base/ids.hpp"
+#include "base/open_file.hpp"
+#include "base/system_reason.hpp"
 #include "ledger/keyring.hpp"
 
 namespace cordon::ledger {
@@ -46,14 +47,14 @@ tl::unexpected<Error> refuse(const std::string &path, std::string_view what) {
 }
 
 Result<void> make_directory(const std::string &path) {
-  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
+  if (make_private_directory(path) || errno == EEXIST) return {};
   return refuse(path, fmt::format("can't be made: {}; make it, mode 0700, owned by the user of this process",
-                                  std::strerror(errno)));
+                                  system_reason(errno)));
 }
 
 Result<void> check_directory(const std::string &path) {
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return refuse(path, fmt::format("can't be used: {}", std::strerror(errno)));
+  if (::stat(path.c_str(), &status) != 0) return refuse(path, fmt::format("can't be used: {}", system_reason(errno)));
   if (!S_ISDIR(status.st_mode)) return refuse(path, "is not a directory; name another state_dir");
   if (status.st_uid != ::geteuid())
     return refuse(path, fmt::format("belongs to user {} and this process runs as {}; change its owner or name another "
@@ -64,7 +65,7 @@ Result<void> check_directory(const std::string &path) {
                                     status.st_mode & 07777, path));
   struct statfs system {};
   if (::statfs(path.c_str(), &system) != 0)
-    return refuse(path, fmt::format("can't be examined: {}", std::strerror(errno)));
+    return refuse(path, fmt::format("can't be examined: {}", system_reason(errno)));
   if (const char *unfit = unfit_file_system(static_cast<long>(system.f_type)))
     return refuse(path,
                   fmt::format("lies on {} (type {:#x}), where the ledger's locks do not hold; name a state_dir on a "
@@ -82,12 +83,12 @@ struct flock whole_file() {
 
 /// The locked descriptor; nullopt if somebody else holds the lock.
 Result<std::optional<int>> open_locked(const std::string &file) {
-  Descriptor fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (fd.get() < 0) return fail(Status::Ledger, fmt::format("{} can't be opened: {}", file, std::strerror(errno)));
+  Descriptor fd(open_file(file, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+  if (fd.get() < 0) return fail(Status::Ledger, fmt::format("{} can't be opened: {}", file, system_reason(errno)));
   struct flock lock = whole_file();
   if (::fcntl(fd.get(), F_OFD_SETLK, &lock) == 0) return fd.release();
   if (errno == EAGAIN || errno == EACCES) return std::nullopt;
-  return fail(Status::Ledger, fmt::format("{} can't be locked: {}", file, std::strerror(errno)));
+  return fail(Status::Ledger, fmt::format("{} can't be locked: {}", file, system_reason(errno)));
 }
 
 void close_lock(std::atomic<int> &fd) noexcept {
@@ -96,7 +97,7 @@ void close_lock(std::atomic<int> &fd) noexcept {
 }
 
 std::string read_text(const std::string &path) {
-  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const Descriptor fd(open_file(path, O_RDONLY | O_NOFOLLOW));
   std::array<char, 512> text{};
   const ssize_t size = fd.get() < 0 ? -1 : ::read(fd.get(), text.data(), text.size());
   return {text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
@@ -169,19 +170,19 @@ Result<void> StateDir::enter() {
   const std::string text = this_process();
   if (::write(owner_lock_, text.data(), text.size()) != static_cast<ssize_t>(text.size()))
     return fail(Status::Ledger, fmt::format("{}/owners/{} can't be written: {}; make room on the disk", path_, owner_,
-                                            std::strerror(errno)));
-  bell_ = ::open(file("bell").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (bell_ < 0) return fail(Status::Ledger, fmt::format("{} can't be opened: {}", file("bell"), std::strerror(errno)));
+                                            system_reason(errno)));
+  bell_ = open_file(file("bell"), O_WRONLY | O_CREAT | O_NOFOLLOW, 0600);
+  if (bell_ < 0) return fail(Status::Ledger, fmt::format("{} can't be opened: {}", file("bell"), system_reason(errno)));
   return {};
 }
 
 /// Clears away the names of the dead; refuses to share the ledger with another copy of this code in this process.
 Result<void> StateDir::look_at_others() const {
   const std::string owners = file("owners");
-  if (::mkdir(owners.c_str(), 0700) != 0 && errno != EEXIST)
-    return fail(Status::Ledger, fmt::format("{} can't be made: {}", owners, std::strerror(errno)));
+  if (!make_private_directory(owners) && errno != EEXIST)
+    return fail(Status::Ledger, fmt::format("{} can't be made: {}", owners, system_reason(errno)));
   const std::unique_ptr<DIR, int (*)(DIR *)> names(::opendir(owners.c_str()), ::closedir);
-  if (names == nullptr) return fail(Status::Ledger, fmt::format("{} can't be read: {}", owners, std::strerror(errno)));
+  if (names == nullptr) return fail(Status::Ledger, fmt::format("{} can't be read: {}", owners, system_reason(errno)));
   while (const dirent *entry = ::readdir(names.get())) {
     if (!is_uuid(entry->d_name)) continue;
     if (!is_alive(entry->d_name)) {
@@ -199,7 +200,7 @@ bool StateDir::is_alive(std::string_view client) const {
   if (client == owner_) return true;
   if (!is_uuid(client)) return false;
   // Opened for reading: closing what was opened for writing is what tells the others of a death.
-  const Descriptor fd(::open((file("owners/") + std::string(client)).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const Descriptor fd(open_file(file("owners/") + std::string(client), O_RDONLY | O_NOFOLLOW));
   if (fd.get() < 0) return errno != ENOENT;
   struct flock lock = whole_file();
   return ::fcntl(fd.get(), F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
@@ -223,11 +224,11 @@ void StateDir::close_after_fork() noexcept {
 
 Result<std::optional<Secret>> StateDir::read_key_file() const {
   const std::string path = file(kKeyFile);
-  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const Descriptor fd(open_file(path, O_RDONLY | O_NOFOLLOW));
   if (fd.get() < 0 && errno == ENOENT) return std::nullopt;
   struct stat status {};
   if (fd.get() < 0 || ::fstat(fd.get(), &status) != 0)
-    return fail(Status::Ledger, fmt::format("the ledger's key file {} can't be read: {}", path, std::strerror(errno)));
+    return fail(Status::Ledger, fmt::format("the ledger's key file {} can't be read: {}", path, system_reason(errno)));
   if (status.st_uid != ::geteuid() || (status.st_mode & 077) != 0)
     return fail(Status::Ledger,
                 fmt::format("the ledger's key file {} is open to others; it must be yours, mode 0600", path));
@@ -247,16 +248,16 @@ Result<void> StateDir::write_key_file(const Secret &key) const {
     const int reason = errno;
     ::unlink(draft.c_str());
     return fail(Status::Ledger,
-                fmt::format("the ledger's key file {} can't be written: {}", path, std::strerror(reason)));
+                fmt::format("the ledger's key file {} can't be written: {}", path, system_reason(reason)));
   };
   ::unlink(draft.c_str());
-  const Descriptor fd(::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  const Descriptor fd(open_file(draft, O_WRONLY | O_CREAT | O_EXCL, 0600));
   if (fd.get() < 0) return failed();
   if (::write(fd.get(), key.reveal().data(), key.size()) != static_cast<ssize_t>(key.size())) return failed();
   // link, unlike rename, never replaces a key that is there.
   if (::fsync(fd.get()) != 0 || ::link(draft.c_str(), path.c_str()) != 0) return failed();
   ::unlink(draft.c_str());
-  const Descriptor directory(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor directory(open_file(path_, O_RDONLY | O_DIRECTORY));
   if (directory.get() < 0 || ::fsync(directory.get()) != 0) return failed();
   return {};
 }

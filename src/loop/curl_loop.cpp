@@ -8,12 +8,15 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <mutex>
 #include <new>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
+
+#include "base/open_file.hpp"
+#include "base/signals.hpp"
+#include "loop/wakeup_pair.hpp"
 
 namespace cordon::loop {
 namespace {
@@ -25,30 +28,17 @@ constexpr long kIdleConnections = 64;
 constexpr std::chrono::milliseconds kLongestSleep = std::chrono::minutes(1);
 
 CURLM *open_multi() {
+  const StandardDescriptorsHeld held;
   static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (global != CURLE_OK) throw std::runtime_error("libcurl could not be initialised");
+  const int first = lowest_free_descriptor();
   CURLM *multi = curl_multi_init();
   if (multi == nullptr) throw std::bad_alloc();
+  close_wakeup_pair_on_exec(multi, first);
   curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, kConnectionsPerHost);
   curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kIdleConnections);
   return multi;
 }
-
-/// Blocks all signals in the thread that holds it, so that one started meanwhile never handles a signal of the host.
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  AllSignalsBlocked(const AllSignalsBlocked &) = delete;
-  AllSignalsBlocked &operator=(const AllSignalsBlocked &) = delete;
-
- private:
-  sigset_t before_{};
-};
 
 int poll_timeout_ms(std::optional<BootTime> next, BootTime now) {
   if (!next) return static_cast<int>(kLongestSleep.count());
@@ -66,7 +56,9 @@ void CurlLoop::MultiClose::operator()(CURLM *multi) const {
   curl_multi_cleanup(multi);
 }
 
-CurlLoop::Bell::Bell() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+CurlLoop::Bell::Bell() {
+  const StandardDescriptorsHeld held;
+  fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
 }
 
@@ -98,7 +90,7 @@ void CurlLoop::set_on_exception(std::function<void(std::exception_ptr)> handler)
 
 void CurlLoop::start() {
   if (stopping_ || thread_.joinable()) return;
-  const AllSignalsBlocked blocked;
+  const SignalsBlocked blocked;
   thread_ = std::thread([this] { run(); });
 }
 
@@ -152,14 +144,19 @@ void CurlLoop::run() {
 
 void CurlLoop::turn() {
   const std::optional<BootTime> next = scheduler_.run_due();
-  int under_way = 0;
-  curl_multi_perform(multi_.get(), &under_way);
+  perform();
   if (!finish_transfers()) wait(next);
 }
 
 void CurlLoop::report_exception() {
   if (!on_exception_) std::terminate();
   on_exception_(std::current_exception());
+}
+
+void CurlLoop::perform() {
+  const StandardDescriptorsHeld held;  // from what libcurl opens beside connections
+  int under_way = 0;
+  curl_multi_perform(multi_.get(), &under_way);
 }
 
 bool CurlLoop::finish_transfers() {

@@ -58,6 +58,7 @@ class CurlLoop {
 
   void run();
   void turn();
+  void perform();
   void report_exception();
   void wake();
   bool finish_transfers();
@@ -76,7 +77,7 @@ class CurlLoop {
     int fd() const noexcept { return fd_; }
 
    private:
-    int fd_;
+    int fd_ = -1;
   };
 
   Bell bell_;

@@ -1,13 +1,17 @@
 #include "plugin/config.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
+#include <optional>
 
+#include "base/descriptor.hpp"
+#include "base/open_file.hpp"
 #include "base/schema.hpp"
+#include "base/system_reason.hpp"
 #include "base/text.hpp"
 #include "defender/operation.hpp"
 #include "embedded/config_schema.hpp"
@@ -22,13 +26,16 @@ constexpr const char *kDefaultPath = "/etc/cordon/cordon.json";
 Result<std::string> read_file() {
   const char *named = std::getenv("CORDON_CONFIG");
   const std::string path = named != nullptr && *named != '\0' ? named : kDefaultPath;
-  std::ifstream file(path, std::ios::binary);
-  if (!file)
+  const Descriptor file(open_file(path, O_RDONLY | O_NOCTTY));
+  std::string text(JsonLimits().bytes + 1, '\0');
+  const auto size = file ? read_up_to(file, text.data(), text.size()) : std::nullopt;
+  if (!size)
     return fail(Status::InvalidArgument,
-                fmt::format("no config was given and the file {} can't be read; pass a config, or name its file in "
+                fmt::format("no config was given and the file {} can't be read: {}; pass a config, or name its file in "
                             "CORDON_CONFIG",
-                            path));
-  return std::string(std::istreambuf_iterator<char>(file), {});
+                            path, system_reason(errno)));
+  text.resize(*size);
+  return text;
 }
 
 /// Members whose promise this version could not keep. They are refused, for a guard rail that is read and not applied

@@ -7,39 +7,44 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
+
+#include "base/open_file.hpp"
+#include "base/system_reason.hpp"
 
 namespace cordon::plugin {
 
-ReadySignal::~ReadySignal() {
-  if (read_end_ >= 0) ::close(read_end_);
-  if (write_end_ >= 0) ::close(write_end_);
+namespace {
+
+tl::unexpected<Error> no_descriptor() {
+  return fail(Error(Status::InvalidState, fmt::format("no descriptor for events: {}", system_reason(errno))).retry());
 }
+
+}  // namespace
 
 Result<int> ReadySignal::duplicate() {
   // A pipe and not an eventfd: Node refuses to watch the latter.
-  if (read_end_ < 0) {
+  if (!read_end_) {
+    const StandardDescriptorsHeld held;
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0)
-      return fail(Status::Internal, fmt::format("no descriptor for events: {}", std::strerror(errno)));
-    read_end_ = ends[0];
-    write_end_ = ends[1];
+    if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) return no_descriptor();
+    read_end_ = Descriptor(ends[0]);
+    write_end_ = Descriptor(ends[1]);
   }
-  const int copy = ::fcntl(read_end_, F_DUPFD_CLOEXEC, 3);
-  if (copy < 0) return fail(Status::Internal, fmt::format("no descriptor for events: {}", std::strerror(errno)));
+  const int copy = ::fcntl(read_end_.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  if (copy < 0) return no_descriptor();
   return copy;
 }
 
 void ReadySignal::set(bool readable) {
-  if (read_end_ < 0) return;
+  if (!read_end_) return;
   int pending = 0;
-  if (::ioctl(read_end_, FIONREAD, &pending) != 0) return;
+  if (::ioctl(read_end_.get(), FIONREAD, &pending) != 0) return;
   if (readable == (pending > 0)) return;
   char byte = 1;
   if (readable) {
-    (void)!::write(write_end_, &byte, 1);
+    (void)!::write(write_end_.get(), &byte, 1);
   } else {
-    while (::read(read_end_, &byte, 1) > 0) {
+    while (::read(read_end_.get(), &byte, 1) > 0) {
     }
   }
 }

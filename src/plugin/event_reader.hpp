@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "base/descriptor.hpp"
 #include "ledger/ledger.hpp"
 #include "loop/wait.hpp"
 
@@ -13,18 +14,13 @@ namespace cordon::plugin {
 /// it without harm. [loop]
 class ReadySignal {
  public:
-  ReadySignal() = default;
-  ~ReadySignal();
-  ReadySignal(const ReadySignal &) = delete;
-  ReadySignal &operator=(const ReadySignal &) = delete;
-
   /// A fresh close-on-exec duplicate of the read end, owned by the caller.
   Result<int> duplicate();
   void set(bool readable);
 
  private:
-  int read_end_ = -1;
-  int write_end_ = -1;
+  Descriptor read_end_;
+  Descriptor write_end_;
 };
 
 /// Reads the journal as events, by cursor; consumes nothing. [loop]

@@ -9,12 +9,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string_view>
 
 #include "base/descriptor.hpp"
+#include "base/open_file.hpp"
+#include "base/system_reason.hpp"
 #include "base/text.hpp"
 
 namespace cordon::plugin {
@@ -54,15 +55,16 @@ bool is_read_only(const Descriptor &file) {
 }
 
 Result<Descriptor> open_directory(int beside, const char *path) {
+  const StandardDescriptorsHeld held;
   Descriptor directory(openat(beside, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory)
     return refuse_directory(
         fmt::format("can't be read: {}; make it, with one <name>.json for each tenant, or remove "
                     "the member",
-                    std::strerror(errno)));
+                    system_reason(errno)));
   struct stat found {};
   if (fstat(directory.get(), &found) != 0)
-    return refuse_directory(fmt::format("can't be read: {}", std::strerror(errno)));
+    return refuse_directory(fmt::format("can't be read: {}", system_reason(errno)));
   if (const std::string problem = intruder(found); !problem.empty() && !is_read_only(directory))
     return refuse_directory(problem);
   return directory;
@@ -70,11 +72,12 @@ Result<Descriptor> open_directory(int beside, const char *path) {
 
 /// The names of its tenants' files.
 Result<std::vector<std::string>> list(const Descriptor &directory) {
+  const StandardDescriptorsHeld held;
   const int own = openat(directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const std::unique_ptr<DIR, int (*)(DIR *)> stream(own < 0 ? nullptr : fdopendir(own), &closedir);
   if (stream == nullptr) {
     if (own >= 0) close(own);
-    return refuse_directory(fmt::format("can't be read: {}", std::strerror(errno)));
+    return refuse_directory(fmt::format("can't be read: {}", system_reason(errno)));
   }
   std::vector<std::string> names;
   errno = 0;
@@ -85,7 +88,7 @@ Result<std::vector<std::string>> list(const Descriptor &directory) {
       return refuse_directory(fmt::format("holds more than {} tenants; use several clients", kMostTenants));
     names.emplace_back(name);
   }
-  if (errno != 0) return refuse_directory(fmt::format("can't be read: {}", std::strerror(errno)));
+  if (errno != 0) return refuse_directory(fmt::format("can't be read: {}", system_reason(errno)));
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -93,6 +96,7 @@ Result<std::vector<std::string>> list(const Descriptor &directory) {
 /// The text of one file; nullopt: it has gone.
 Result<std::optional<std::string>> read_text(const Descriptor &directory, const std::string &name,
                                              const std::string &path) {
+  const StandardDescriptorsHeld held;
   const Descriptor file(openat(directory.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat found {};
   if (!file && errno == ENOENT) {
@@ -101,13 +105,13 @@ Result<std::optional<std::string>> read_text(const Descriptor &directory, const 
   }
   if (!file)
     return refuse_file(path, fmt::format("can't be read: {}; give it to the user of this process (uid {})",
-                                         std::strerror(errno), geteuid()));
+                                         system_reason(errno), geteuid()));
   if (fstat(file.get(), &found) != 0 || !S_ISREG(found.st_mode))
     return refuse_file(path, "is no regular file; put the tenant's JSON into a plain file");
   if (const std::string problem = intruder(found); !problem.empty()) return refuse_file(path, problem);
   std::string text(kLongestFile + 1, '\0');
   const auto size = read_up_to(file, text.data(), text.size());
-  if (!size) return refuse_file(path, fmt::format("can't be read: {}", std::strerror(errno)));
+  if (!size) return refuse_file(path, fmt::format("can't be read: {}", system_reason(errno)));
   if (*size > kLongestFile) return refuse_file(path, fmt::format("is longer than {} bytes", kLongestFile));
   text.resize(*size);
   return text;

@@ -9,9 +9,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "base/descriptor.hpp"
+#include "base/open_file.hpp"
+#include "base/system_reason.hpp"
 #include "vault/crypto.hpp"
 #include "vault/own_group.hpp"
 
@@ -83,7 +84,7 @@ tl::unexpected<Error> cannot_open(const std::string &where, const std::string &p
   if (error == ELOOP) return refuse(where, "is a symbolic link", "name the file itself, or use \"mounted\":true");
   if (error == EACCES || error == EPERM)
     return refuse(where, fmt::format("can't be read by user {}", geteuid()), "chown it to that user with mode 0400");
-  return fail(Status::VaultLocked, fmt::format("{} can't be opened: {}", where, std::strerror(error)));
+  return fail(Status::VaultLocked, fmt::format("{} can't be opened: {}", where, system_reason(error)));
 }
 
 }  // namespace
@@ -91,7 +92,7 @@ tl::unexpected<Error> cannot_open(const std::string &where, const std::string &p
 Result<Secret> read_key_file(const std::string &path, KeyFileRule rule) {
   const std::string where = fmt::format("the vault's key file {}", path);
   const int links = rule == KeyFileRule::Mounted ? 0 : O_NOFOLLOW;
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | links));
+  const Descriptor file(open_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | links));
   if (!file) return cannot_open(where, path, errno);
   struct stat found {};
   if (fstat(file.get(), &found) != 0 || !S_ISREG(found.st_mode))
@@ -103,7 +104,7 @@ Result<Secret> read_key_file(const std::string &path, KeyFileRule rule) {
 
   Secret bytes = Secret::zeros(kKeyReadSize);
   const auto size = read_up_to(file, bytes.data(), bytes.size());
-  if (!size) return fail(Status::VaultLocked, fmt::format("{} can't be read: {}", where, std::strerror(errno)));
+  if (!size) return fail(Status::VaultLocked, fmt::format("{} can't be read: {}", where, system_reason(errno)));
   bytes.resize(*size);
   return parse_key(bytes.reveal(), where);
 }

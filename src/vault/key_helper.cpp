@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "base/helper_process.hpp"
+#include "base/system_reason.hpp"
 #include "vault/key_file.hpp"
 
 namespace cordon::vault {
@@ -19,7 +19,7 @@ tl::unexpected<Error> locked(const std::string &where, std::string_view why) {
 
 Result<void> check_program(const std::string &path, const std::string &where) {
   struct stat found {};
-  if (stat(path.c_str(), &found) != 0) return locked(where, fmt::format("can't be run: {}", std::strerror(errno)));
+  if (stat(path.c_str(), &found) != 0) return locked(where, fmt::format("can't be run: {}", system_reason(errno)));
   if ((found.st_mode & 022) != 0 || (found.st_uid != 0 && found.st_uid != geteuid()))
     return fail(Status::VaultPermissions,
                 fmt::format("{} can be changed by others (owner {}, mode {:04o}); it must belong to root or to user "

@@ -6,9 +6,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <thread>
 
+#include "base/open_file.hpp"
+#include "base/system_reason.hpp"
 #include "vault/format.hpp"
 #include "vault/own_group.hpp"
 
@@ -42,7 +43,7 @@ tl::unexpected<Error> cannot(std::string_view what, const std::string &path, int
   return refuse(
       fmt::format("{} {}: {}; check the directory's owner, mode and free space, and that it is not mounted "
                   "read-only",
-                  what, path, std::strerror(error)));
+                  what, path, system_reason(error)));
 }
 
 bool write_all(const Descriptor &file, std::string_view text) {
@@ -96,14 +97,14 @@ Result<void> VaultFile::check_directory() const {
 }
 
 Result<std::optional<VaultFile::Content>> VaultFile::read() const {
-  Descriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+  Descriptor file(open_file(path_, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
   if (!file) {
     const int error = errno;
     if (error == ENOENT) return std::optional<Content>();
     if (error == ELOOP)
       return refuse(fmt::format("the vault {} is a symbolic link; configure the path of the file itself", path_));
     return refuse(fmt::format("the vault {} can't be opened: {}; it must be readable by user {}", path_,
-                              std::strerror(error), geteuid()));
+                              system_reason(error), geteuid()));
   }
   struct stat found {};
   if (fstat(file.get(), &found) != 0) return cannot("the vault can't be read:", path_, errno);
@@ -123,7 +124,7 @@ Result<std::optional<VaultFile::Content>> VaultFile::read() const {
 Result<Descriptor> VaultFile::lock(milliseconds patience) const {
   if (auto checked = check_directory(); !checked) return fail(std::move(checked.error()));
   const std::string path = path_ + ".lock";
-  Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600));
+  Descriptor file(open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NOCTTY, 0600));
   struct stat found {};
   if (!file || fstat(file.get(), &found) != 0) return cannot("the vault's lock file can't be opened:", path, errno);
   if (!S_ISREG(found.st_mode) || found.st_uid != geteuid())
@@ -149,16 +150,15 @@ Result<Descriptor> VaultFile::lock(milliseconds patience) const {
 Result<VaultFile::Version> VaultFile::replace(std::string_view text) const {
   const std::string fresh = path_ + ".tmp";
   ::unlink(fresh.c_str());  // left by a writer that died; nobody else writes while we hold the lock
-  Descriptor file(::open(fresh.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600));
+  Descriptor file(open_file(fresh, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY, 0600));
   if (!file) return cannot("the vault can't be written:", fresh, errno);
-  if (fchmod(file.get(), 0600) != 0 || !write_all(file, text) || fsync(file.get()) != 0 ||
-      std::rename(fresh.c_str(), path_.c_str()) != 0) {
+  if (!write_all(file, text) || fsync(file.get()) != 0 || std::rename(fresh.c_str(), path_.c_str()) != 0) {
     const int error = errno;
     ::unlink(fresh.c_str());
     return cannot("the vault can't be written:", path_, error);
   }
   const std::string directory = directory_of(path_);
-  const Descriptor parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor parent(open_file(directory, O_RDONLY | O_DIRECTORY));
   if (!parent || fsync(parent.get()) != 0) return cannot("the vault's directory can't be synced:", directory, errno);
   return Version(std::move(file));
 }

@@ -1,0 +1,86 @@
+#include "base/open_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <mutex>
+#include <utility>
+
+namespace cordon {
+namespace {
+
+constexpr int kFirstOrdinary = STDERR_FILENO + 1;
+/// So often a file is gone and there again, as others make and remove it.
+constexpr int kTries = 8;
+
+// Which standard descriptors are occupied, for all who want them to be at the moment.
+std::mutex g_mutex;
+std::atomic<int> g_holders{0};
+std::array<bool, kFirstOrdinary> g_held{};
+
+int make_file(const char *path, int flags, mode_t mode) noexcept {
+  const int fd = ::open(path, flags | O_CREAT | O_EXCL, mode);
+  if (fd < 0) return -1;
+  if (::fchmod(fd, mode) == 0) return fd;
+  const int error = errno;
+  ::unlink(path);
+  ::close(fd);
+  errno = error;
+  return -1;
+}
+
+int open_or_make(const char *path, int flags, mode_t mode) noexcept {
+  if ((flags & O_EXCL) != 0) return make_file(path, flags, mode);
+  for (int i = 0; i < kTries; ++i) {
+    int fd = ::open(path, flags & ~O_CREAT);
+    if (fd < 0 && errno == ENOENT) fd = make_file(path, flags, mode);
+    if (fd >= 0 || errno != EEXIST) return fd;
+  }
+  return ::open(path, flags, mode);  // a link to a file that is not there
+}
+
+}  // namespace
+
+int open_file(const std::string &path, int flags, mode_t mode) noexcept {
+  const StandardDescriptorsHeld held;
+  flags |= O_CLOEXEC;
+  return (flags & O_CREAT) != 0 ? open_or_make(path.c_str(), flags, mode) : ::open(path.c_str(), flags);
+}
+
+bool make_private_directory(const std::string &path) noexcept {
+  return ::mkdir(path.c_str(), 0700) == 0 && ::chmod(path.c_str(), 0700) == 0;
+}
+
+StandardDescriptorsHeld::StandardDescriptorsHeld() noexcept {
+  const auto is_open = [](int fd) { return ::fcntl(fd, F_GETFD) >= 0; };
+  if (g_holders == 0 && is_open(0) && is_open(1) && is_open(2)) return;
+  const std::lock_guard lock(g_mutex);
+  counted_ = true;
+  ++g_holders;
+  for (int fd = 0; fd < kFirstOrdinary; ++fd) {
+    if (is_open(fd)) continue;
+    const int got = ::open("/", O_PATH | O_CLOEXEC);
+    if (got >= kFirstOrdinary) ::close(got);  // the host has opened it meanwhile
+    if (got < 0 || got >= kFirstOrdinary) return;
+    g_held.at(static_cast<std::size_t>(got)) = true;
+  }
+}
+
+StandardDescriptorsHeld::~StandardDescriptorsHeld() {
+  if (!counted_) return;
+  const int error = errno;
+  const std::lock_guard lock(g_mutex);
+  for (int fd = 0; g_holders == 1 && fd < kFirstOrdinary; ++fd) {
+    const bool ours = std::exchange(g_held.at(static_cast<std::size_t>(fd)), false);
+    if (!ours) continue;
+    const int flags = ::fcntl(fd, F_GETFL);  // the host may have put something else there
+    if (flags >= 0 && (flags & O_PATH) != 0) ::close(fd);
+  }
+  --g_holders;  // not before: who finds none takes what is open for the host's
+  errno = error;
+}
+
+}  // namespace cordon
