@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "base/signals.hpp"
 
 namespace cordon::boundary {
 namespace {
@@ -26,7 +27,9 @@ std::uintptr_t number(const cordon_client *handle) {
 /// exit() ends the libraries that a client's threads are using, so those end first. Registered behind the first client,
 /// hence behind those libraries' own handlers, it runs before them.
 void end_with_the_process() noexcept {
-  if (!forked()) Clients::instance().end_all();
+  if (forked()) return;
+  const WriteSignalsHeld no_signals;
+  Clients::instance().end_all();
 }
 
 }  // namespace

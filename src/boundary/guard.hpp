@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/fork.hpp"
+#include "base/signals.hpp"
 #include "boundary/arguments.hpp"
 #include "boundary/clients.hpp"
 #include "boundary/error.hpp"
@@ -40,7 +41,8 @@ template <class Body>
 std::int32_t guard(cordon_error **error, Body &&body) noexcept {
   put(error, static_cast<cordon_error *>(nullptr));
   if (forked()) return refuse(error, forked_error());
-  const CancellationHeld held;
+  const CancellationHeld no_cancellation;
+  const WriteSignalsHeld no_signals;
   try {
     const Result<Status> result = body();
     if (!result) return refuse(error, make_error(result.error()));
