@@ -79,7 +79,7 @@ void disown(sqlite3 *db) {
 
 }  // namespace
 
-Result<std::unique_ptr<Database>> Database::open(const std::string &path, const char *vfs) {
+Result<void> check_sqlite_threads() {
   if (sqlite3_threadsafe() == 0)
     return fail(Status::NotSupported,
                 "the SQLite library of this system was built without threads; the ledger needs them");
@@ -87,6 +87,10 @@ Result<std::unique_ptr<Database>> Database::open(const std::string &path, const 
     return fail(Status::Ledger,
                 "SQLite is set to SQLITE_CONFIG_SINGLETHREAD in this process, and the ledger works on a thread of its "
                 "own; let the host set SQLITE_CONFIG_MULTITHREAD or nothing");
+  return {};
+}
+
+Result<std::unique_ptr<Database>> Database::open(const std::string &path, const char *vfs) {
   const StandardDescriptorsHeld held;
   std::unique_ptr<Database> db(new Database(path));
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;

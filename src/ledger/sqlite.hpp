@@ -19,6 +19,10 @@ namespace cordon::ledger {
 /// operator's shell, may take for ever.
 constexpr std::chrono::seconds kLockPatience{5};
 
+/// Refuses a SQLite that may not be used by several threads, each with a connection of its own: so built, or so set by
+/// the host.
+Result<void> check_sqlite_threads();
+
 /// One SQLite connection, used by one thread at a time.
 class Database {
  public:

@@ -96,6 +96,7 @@ SqliteStore::SqliteStore(std::unique_ptr<Database> db, std::unique_ptr<HeadFile>
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(StateDir &directory, const Keyring &keyring, const Clock &clock,
                                                        Random &random) {
+  if (auto safe = check_sqlite_threads(); !safe) return tl::unexpected(std::move(safe.error()));
   const StandardDescriptorsHeld held;  // SQLite opens its other files at the first use, below
   const std::string path = directory.file("ledger.db");
   if (auto made = make_file(path); !made) return tl::unexpected(std::move(made.error()));
