@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -25,6 +26,12 @@ const char *level_name(LogLevel level) {
       return "error";
   }
   return "info";
+}
+
+/// Whoever is behind a host's descriptor may have stopped reading; a pipe that is full would stop the work.
+bool takes_a_line(int fd) {
+  pollfd reader{fd, POLLOUT, 0};
+  return ::poll(&reader, 1, 0) == 1;
 }
 
 }  // namespace
@@ -66,6 +73,7 @@ void Log::write(LogLevel level, std::string_view text, std::initializer_list<Fie
     line["level"] = level_name(level);
     line["text"] = text;
     const std::string out = dump(line) + "\n";
+    if (!owned_ && !takes_a_line(fd_)) return;
     // One write per line: O_APPEND keeps lines of several processes whole. A log that can't be written is not an error.
     if (::write(fd_, out.data(), out.size()) < 0) return;
   } catch (...) {  // out of memory: the line is lost, the host is not

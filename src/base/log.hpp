@@ -22,7 +22,8 @@ concept Loggable = (std::is_integral_v<T> ||
                    !std::is_same_v<T, std::nullptr_t>;
 
 /// One JSON line per entry to a file descriptor or a file, or nowhere. What can be logged is an allow-list: a fixed
-/// text and named fields of plain types; there is no way to pass a Secret, a header or a body. [any-thread]
+/// text and named fields of plain types; there is no way to pass a Secret, a header or a body. A line that the host's
+/// descriptor does not take at once is dropped. [any-thread]
 class Log {
  public:
   struct Field {

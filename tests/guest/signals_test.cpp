@@ -13,6 +13,10 @@ TEST_F(Signals, ALogThatNobodyReadsKillsNoHost) {
   for (const char *disposition : {"default", "handled"}) expect_good("log_to_a_closed_pipe", {disposition});
 }
 
+TEST_F(Signals, ALogThatIsFullStopsNoWork) {
+  expect_good("log_to_a_full_pipe");
+}
+
 TEST_F(Signals, ThreadsOfTheLibraryBlockThem) {
   expect_good("threads_block_signals");
 }

@@ -1,6 +1,7 @@
 #include <cstdlib>
 
 #include "guest/guest_process.hpp"
+#include "support/sanitized.hpp"
 
 namespace cordon::test {
 namespace {
@@ -19,7 +20,8 @@ TEST_F(Surroundings, NoLocaleOfTheHostMatters) {
   const auto directory = emulator.directory() / "locales";
   std::filesystem::create_directory(directory);
   for (const char *name : {"de_DE.UTF-8", "tr_TR.UTF-8"})
-    if (make_locale(directory, name)) expect_good("foreign_locale", {name}, {"LOCPATH=" + directory.string()});
+    if (!kSanitized && make_locale(directory, name))  // glibc leaks what it makes of LOCPATH
+      expect_good("foreign_locale", {name}, {"LOCPATH=" + directory.string()});
   expect_good("foreign_locale", {"C.UTF-8"});
 }
 

@@ -115,6 +115,16 @@ SCENARIO(signals_stay_as_they_are) {
   CHECK(g_handled == 0);
 }
 
+/// With a tenant that can't be used, which is a line of the log at init and at each reload.
+nlohmann::json logging_to(int fd, nlohmann::json config) {
+  config["log"] = {{"fd", fd}, {"level", "debug"}};
+  nlohmann::json broken = config["tenants"]["contoso"];
+  broken["credential"] = {{"kind", "client_certificate"}, {"certificate_file", "/nonexistent/certificate.pem"}};
+  config["tenants"]["broken"] = broken;
+  config["default_tenant"] = "contoso";
+  return config;
+}
+
 /// A log that nobody reads any more, written to on the host's thread (a tenant that can't be used) and on Cordon's.
 SCENARIO(log_to_a_closed_pipe) {
   const std::string disposition = world.arguments.at(0);
@@ -122,12 +132,7 @@ SCENARIO(log_to_a_closed_pipe) {
   int ends[2];
   CHECK(pipe2(ends, O_CLOEXEC) == 0);
   close(ends[0]);
-  nlohmann::json config = world.config;
-  config["log"] = {{"fd", ends[1]}, {"level", "debug"}};
-  nlohmann::json broken = config["tenants"]["contoso"];
-  broken["credential"] = {{"kind", "client_certificate"}, {"certificate_file", "/nonexistent/certificate.pem"}};
-  config["tenants"]["broken"] = broken;
-  config["default_tenant"] = "contoso";
+  nlohmann::json config = logging_to(ends[1], world.config);
   const Library library(world.library);
   {
     Client client(library, world, config);
@@ -146,6 +151,22 @@ SCENARIO(log_to_a_closed_pipe) {
   const Client loud(library, world, config);
   std::array<char, 1000> line{};
   CHECK(read(ends[0], line.data(), line.size()) > 0);
+}
+
+/// A log whose reader has stopped: lines are dropped, and the work goes on.
+SCENARIO(log_to_a_full_pipe) {
+  alarm(60);  // it would wait for ever
+  int ends[2];
+  CHECK(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+  const std::string much(4096, 'x');
+  while (write(ends[1], much.data(), much.size()) > 0) {
+  }
+  CHECK(fcntl(ends[1], F_SETFL, 0) == 0);
+  const nlohmann::json config = logging_to(ends[1], world.config);
+  const Library library(world.library);
+  const Client client(library, world, config);
+  for (std::size_t i = 0; i < 3; ++i) expect_acts(client, world.machines.at(i));
+  CHECK(library->shutdown(client.handle(), -1, nullptr) == CORDON_OK);
 }
 
 std::vector<std::string> threads() {

@@ -157,24 +157,25 @@ SCENARIO(moves_about) {
   CHECK_SAID(refused.text.find("/state_dir") != std::string::npos, refused.text);
 }
 
-/// The time zone and other variables change all the time while calls run. Nothing of Cordon's depends on them.
+/// The time zone and a proxy change all the time while clients come, act and go. Variables that are there change in
+/// place: what libraries look up once at their first use would crash in getenv() beside a setenv() that makes room.
 SCENARIO(environment_that_changes) {
   const Library library(world.library);
+  setenv("TZ", "UTC", 1);
+  setenv("HTTPS_PROXY", "", 1);
+  nlohmann::json config = world.config;
+  config["http"]["proxy"] = "";
+  use(library, world, config, 0);
   std::atomic<bool> over{false};
   std::thread changing([&] {
     const char *zones[] = {"Pacific/Kiritimati", "America/St_Johns", "UTC", ":/nonexistent"};
     for (int i = 0; !over; ++i) {
       setenv("TZ", zones[i % 4], 1);
       tzset();
-      setenv("HTTPS_PROXY", "http://127.0.0.1:1", 1);
-      setenv(("CORDON_TEST_" + std::to_string(i % 200)).c_str(),
-             std::string(static_cast<std::size_t>(i % 300), 'x').c_str(), 1);
-      unsetenv(("CORDON_TEST_" + std::to_string((i + 100) % 200)).c_str());
+      setenv("HTTPS_PROXY", i % 2 == 0 ? "http://127.0.0.1:1" : "http://127.0.0.1:2", 1);
     }
   });
-  nlohmann::json config = world.config;
-  config["http"]["proxy"] = "";
-  for (std::size_t i = 0; i < 3; ++i) use(library, world, config, i);
+  for (std::size_t i = 1; i < 4; ++i) use(library, world, config, i);
   over = true;
   changing.join();
 }
