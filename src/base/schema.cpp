@@ -5,15 +5,11 @@
 #include <optional>
 #include <stdexcept>
 #include <utility>
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validation_results.hpp>
-#include <valijson/validator.hpp>
 #include <vector>
 
 #include "base/own_stack.hpp"
 #include "base/text.hpp"
+#include "base/valijson.hpp"
 
 namespace cordon {
 namespace {
@@ -102,7 +98,7 @@ tl::unexpected<Error> violated(std::string_view what, const std::string &pointer
 }  // namespace
 
 struct JsonSchema::Compiled {
-  valijson::Schema schema;
+  valijson::Schema schema{[](std::size_t size) { return ::operator new(size); }, ::operator delete };
 };
 
 JsonSchema::JsonSchema(Json schema) : compiled_(std::make_unique<Compiled>()) {

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json_destroy.hpp"
+
 namespace cordon {
 
 /// The process's one guarded memory: pages locked in RAM, kept out of core dumps, wiped in a forked child, between
@@ -87,3 +89,8 @@ using SecureJson = nlohmann::basic_json<std::map, std::vector, SecureString, boo
                                         SecureAllocator>;
 
 }  // namespace cordon
+
+template <>
+inline void cordon::SecureJson::json_value::destroy(value_t type) {
+  cordon::detail::destroy_value<cordon::SecureAllocator>(*this, type);
+}

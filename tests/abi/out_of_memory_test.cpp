@@ -3,8 +3,10 @@
 #include <cstdlib>
 #include <new>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "abi/calls.hpp"
+#include "base/secure_json.hpp"
 
 // The library's operator new is this program's, so that any allocation of it can be made to fail.
 namespace {
@@ -101,6 +103,20 @@ TEST(OutOfMemory, AtInitLeavesNoClientBehind) {
     return status;
   });
   EXPECT_GT(runs, 0);
+}
+
+template <class Document>
+void expect_destroyed_without_memory(std::optional<Document> document) {
+  g_allocations_left = 0;
+  document.reset();
+  g_allocations_left = -1;
+}
+
+TEST(OutOfMemory, ADocumentIsDestroyedWithoutMemory) {
+  const char *text = R"({"array":[1,"a text that is too long to lie within the string",{"deep":[[],{}]}],"object":{}})";
+  expect_destroyed_without_memory(std::optional<Json>(Json::parse(text)));
+  expect_destroyed_without_memory(std::optional<cordon::SecureJson>(*cordon::parse_secure_json(text, "text")));
+  expect_destroyed_without_memory(std::optional<Json>(Json::binary({1, 2, 3})));
 }
 
 TEST(OutOfMemory, HasAStaticErrorWithEveryMember) {
