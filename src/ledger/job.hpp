@@ -12,20 +12,18 @@
 
 namespace cordon::ledger {
 
-/// One closure on its way through a batch.
-class Job {
+/// One closure on its way through a batch, and back to the loop.
+class Job : public loop::Prepared {
  public:
   Job(Durability durability, bool on_loop) : durability_(durability), on_loop_(on_loop) {}
-  virtual ~Job() = default;
-  Job(const Job &) = delete;
-  Job &operator=(const Job &) = delete;
 
   /// Runs the closure. False: what it wrote must be taken back. [ledger thread]
-  virtual bool run(Tx &tx) noexcept = 0;
+  virtual bool run_in(Tx &tx) noexcept = 0;
   /// Replaces the outcome: the batch was lost, or the ledger has stopped.
   virtual void fail(const Error &error) noexcept = 0;
   /// The outcome is final: wakes whoever waits, on the loop if on_loop(), else on the ledger thread.
   virtual void finish() noexcept = 0;
+  void run() final { finish(); }
 
   Durability durability() const noexcept { return durability_; }
   bool on_loop() const noexcept { return on_loop_; }
@@ -43,7 +41,7 @@ class ClosureJob : public Job {
 
   ClosureJob(Durability durability, bool on_loop, F closure) : Job(durability, on_loop), closure_(std::move(closure)) {}
 
-  bool run(Tx &tx) noexcept override {
+  bool run_in(Tx &tx) noexcept override {
     try {
       outcome_.emplace(closure_(tx));
       return outcome_->has_value();

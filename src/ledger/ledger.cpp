@@ -121,11 +121,15 @@ bool Ledger::submit(const std::shared_ptr<Job> &job) {
 void Ledger::run_batch(Batch &batch) noexcept {
   std::optional<Error> lost;
   try {
-    lost = run_jobs(batch);
+    try {
+      lost = run_jobs(batch);
+    } catch (const std::bad_alloc &) {
+      throw;
+    } catch (const std::exception &e) {
+      lost = storage_exception(e.what());
+    }
   } catch (const std::bad_alloc &) {
     lost.emplace(Status::OutOfMemory, std::string());
-  } catch (const std::exception &e) {
-    lost = storage_exception(e.what());
   }
   if (lost) {
     store_->rollback();
@@ -141,7 +145,7 @@ std::optional<Error> Ledger::run_jobs(const Batch &batch) {
   for (auto job = batch.begin(); done && job != batch.end(); ++job) {
     done = store_->enter((*job)->durability() != Durability::Read);
     if (!done) break;
-    const bool keep = (*job)->run(store_->tx());
+    const bool keep = (*job)->run_in(store_->tx());
     done = store_->leave(keep);
   }
   if (done) done = store_->commit();
@@ -150,30 +154,27 @@ std::optional<Error> Ledger::run_jobs(const Batch &batch) {
 }
 
 void Ledger::finish(Batch &batch) noexcept {
-  Batch of_loop;
-  for (auto &job : batch) {
-    if (job->on_loop())
-      of_loop.push_back(std::move(job));
-    else
-      job->finish();
-  }
+  for (const auto &job : batch)
+    if (!job->on_loop()) job->finish();
   const std::int64_t newest = store_->committed_sequence();
-  const auto told = newest > reported_ ? on_append() : nullptr;
+  const auto notice = newest > reported_ ? on_append() : nullptr;
   reported_ = std::max(reported_, newest);
-  loop::Scheduler *scheduler = scheduler_.load();
-  if (scheduler == nullptr || (of_loop.empty() && !told)) return;
-  scheduler->post([of_loop = std::move(of_loop), newest, told] {
-    for (const auto &job : of_loop) job->finish();
-    if (told) (*told)(newest);
-  });
+  loop::Scheduler *const scheduler = scheduler_.load();
+  if (scheduler == nullptr) return;
+  loop::Scheduler::Posting posting(*scheduler);
+  for (auto &job : batch)
+    if (job->on_loop()) posting.add(std::move(job));
+  if (notice == nullptr) return;
+  notice->newest = newest;
+  posting.add(notice);
 }
 
 void Ledger::set_on_append(std::function<void(std::int64_t)> callback) {
   const std::lock_guard lock(mutex_);
-  on_append_ = std::make_shared<const std::function<void(std::int64_t)>>(std::move(callback));
+  on_append_ = std::make_shared<AppendNotice>(std::move(callback));
 }
 
-std::shared_ptr<const std::function<void(std::int64_t)>> Ledger::on_append() const {
+std::shared_ptr<Ledger::AppendNotice> Ledger::on_append() const {
   const std::lock_guard lock(mutex_);
   return on_append_;
 }

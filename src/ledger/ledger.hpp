@@ -157,6 +157,14 @@ class Ledger final : private BatchRunner {
     co_return job->take();
   }
 
+  /// Tells the loop of the newest record.
+  struct AppendNotice final : loop::Prepared {
+    explicit AppendNotice(std::function<void(std::int64_t)> tell_) : tell(std::move(tell_)) {}
+    void run() override { tell(newest); }
+    std::atomic<std::int64_t> newest = 0;
+    const std::function<void(std::int64_t)> tell;
+  };
+
   /// False: refused; the job has its error.
   bool submit(const std::shared_ptr<Job> &job);
   void run_batch(Batch &batch) noexcept override;
@@ -164,7 +172,7 @@ class Ledger final : private BatchRunner {
   void ending() noexcept override { store_->ending(); }
   std::optional<Error> run_jobs(const Batch &batch);
   void finish(Batch &batch) noexcept;
-  std::shared_ptr<const std::function<void(std::int64_t)>> on_append() const;
+  std::shared_ptr<AppendNotice> on_append() const;
   /// Records what is wrong with the journal's end, and makes unknown what can't be relied on any more.
   Result<void> check_at_open(Tx &tx);
 
@@ -177,9 +185,9 @@ class Ledger final : private BatchRunner {
   Random &random_;
   std::atomic<loop::Scheduler *> scheduler_ = nullptr;
   mutable std::mutex mutex_;
-  std::string damage_;                                                  // under mutex_
-  std::shared_ptr<const std::function<void(std::int64_t)>> on_append_;  // under mutex_
-  std::int64_t reported_ = 0;  // ledger thread: newest sequence that on_append_ was told
+  std::string damage_;                       // under mutex_
+  std::shared_ptr<AppendNotice> on_append_;  // under mutex_
+  std::int64_t reported_ = 0;                // ledger thread: newest sequence that on_append_ was told
 };
 
 }  // namespace cordon::ledger

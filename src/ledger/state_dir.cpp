@@ -163,7 +163,7 @@ void StateDir::end_opening() noexcept {
 }
 
 Result<void> StateDir::enter() {
-  auto own = open_locked(file("owners/") + owner_);
+  auto own = open_locked(owner_file_);
   if (!own) return tl::unexpected(own.error());
   if (!*own) return fail(Status::Internal, fmt::format("{}/owners/{} is locked already", path_, owner_));
   owner_lock_ = **own;
@@ -212,7 +212,7 @@ void StateDir::ring() noexcept {
 }
 
 StateDir::~StateDir() {
-  if (owner_lock_ >= 0) ::unlink(file("owners/" + owner_).c_str());
+  if (owner_lock_ >= 0) ::unlink(owner_file_.c_str());
   close_after_fork();
 }
 

@@ -43,13 +43,15 @@ class StateDir final : public Peers {
   void remove_key_file() const noexcept;
 
  private:
-  StateDir(std::string path, std::string owner) : path_(std::move(path)), owner_(std::move(owner)) {}
+  StateDir(std::string path, std::string owner)
+      : path_(std::move(path)), owner_(std::move(owner)), owner_file_(file("owners/" + owner_)) {}
   Result<void> take_turn();
   Result<void> enter();
   Result<void> look_at_others() const;
 
   std::string path_;
   std::string owner_;
+  std::string owner_file_;  // made before it is needed: to go takes no memory
   std::atomic<int> turn_ = -1;
   std::atomic<int> owner_lock_ = -1;
   std::atomic<int> bell_ = -1;

@@ -29,8 +29,11 @@ constexpr std::chrono::milliseconds kLongestSleep = std::chrono::minutes(1);
 
 CURLM *open_multi() {
   const StandardDescriptorsHeld held;
-  static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (global != CURLE_OK) throw std::runtime_error("libcurl could not be initialised");
+  // Once, but again after it has failed, which is for want of memory.
+  [[maybe_unused]] static const bool begun = [] {
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) throw std::bad_alloc();
+    return true;
+  }();
   const int first = lowest_free_descriptor();
   CURLM *multi = curl_multi_init();
   if (multi == nullptr) throw std::bad_alloc();

@@ -26,6 +26,12 @@ struct Scheduler::Root {
 
 Scheduler::Scheduler(const Clock &clock) : clock_(clock) {}
 
+Scheduler::~Scheduler() {
+  drop_tasks();
+  while (take_posted()) {
+  }
+}
+
 void Scheduler::drop_tasks() {
   while (RootFrame *root = roots_.pop_front()) root->handle.destroy();
 }
@@ -38,14 +44,30 @@ void Scheduler::spawn(Task<void> task) {
   run_root(*this, std::move(task));
 }
 
-void Scheduler::post(std::function<void()> job) {
-  bool first = false;
-  {
-    const std::lock_guard lock(mutex_);
-    first = posted_.empty();
-    posted_.push_back(std::move(job));
-  }
-  if (first && wake_) wake_();
+Scheduler::Posting::Posting(Scheduler &scheduler) noexcept
+    : scheduler_(scheduler), lock_(scheduler.mutex_), none_waited_(scheduler.first_posted_ == nullptr) {}
+
+Scheduler::Posting::~Posting() {
+  const bool wake = none_waited_ && scheduler_.first_posted_ != nullptr;
+  lock_.unlock();
+  if (wake && scheduler_.wake_) scheduler_.wake_();
+}
+
+void Scheduler::Posting::add(std::shared_ptr<Prepared> job) noexcept {
+  if (job->waits_) return;
+  job->waits_ = true;
+  Prepared *const last = std::exchange(scheduler_.last_posted_, job.get());
+  (scheduler_.first_posted_ == nullptr ? scheduler_.first_posted_ : last->next_) = std::move(job);
+}
+
+/// Null when none waits.
+std::shared_ptr<Prepared> Scheduler::take_posted() noexcept {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<Prepared> job = std::move(first_posted_);
+  if (job == nullptr) return job;
+  first_posted_ = std::move(job->next_);
+  job->waits_ = false;
+  return job;
 }
 
 TimerId Scheduler::at(BootTime when, std::function<void()> job) {
@@ -59,12 +81,17 @@ void Scheduler::run_ready() {
 }
 
 std::optional<BootTime> Scheduler::run_due() {
-  std::vector<std::function<void()>> jobs;
+  Prepared *last = nullptr;
   {
     const std::lock_guard lock(mutex_);
-    jobs.swap(posted_);
+    last = first_posted_ == nullptr ? nullptr : last_posted_;
   }
-  for (auto &job : jobs) job();
+  // What they post in turn is for the next time.
+  while (last != nullptr) {
+    const std::shared_ptr<Prepared> job = take_posted();
+    if (job.get() == last || job == nullptr) last = nullptr;
+    if (job != nullptr) job->run();
+  }
   run_ready();
   const BootTime due = now();
   while (!timers_.empty() && timers_.begin()->first.first <= due) {
@@ -74,7 +101,7 @@ std::optional<BootTime> Scheduler::run_due() {
   }
   {
     const std::lock_guard lock(mutex_);
-    if (!posted_.empty()) return due;
+    if (first_posted_ != nullptr) return due;
   }
   if (timers_.empty()) return std::nullopt;
   return timers_.begin()->first.first;

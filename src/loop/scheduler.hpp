@@ -1,13 +1,14 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "base/clock.hpp"
 #include "loop/task.hpp"
@@ -18,17 +19,67 @@ namespace cordon::loop {
 /// Names one timer until it has fired or was cancelled.
 using TimerId = std::pair<BootTime, std::uint64_t>;
 
+/// A job that was made before it is needed: to post it takes no memory, so it can't fail. Waits once at a time.
+class Prepared {
+ public:
+  Prepared() = default;
+  virtual ~Prepared() = default;
+  Prepared(const Prepared &) = delete;
+  Prepared &operator=(const Prepared &) = delete;
+  /// [loop]
+  virtual void run() = 0;
+
+ private:
+  friend class Scheduler;
+  std::shared_ptr<Prepared> next_;  // under the scheduler's mutex, as long as it waits
+  bool waits_ = false;
+};
+
+/// The same of a function.
+template <class F>
+class PreparedFunction final : public Prepared {
+ public:
+  explicit PreparedFunction(F function) : function_(std::move(function)) {}
+  void run() override { function_(); }
+
+ private:
+  F function_;
+};
+template <class F>
+std::shared_ptr<Prepared> prepare(F function) {
+  return std::make_shared<PreparedFunction<F>>(std::move(function));
+}
+
 /// Runs coroutines, timers and posted jobs on one thread. It knows no thread and no socket: CurlLoop drives it on the
 /// machine's clock, a simulation on a virtual one. Everything is [loop] except post().
 class Scheduler {
  public:
   explicit Scheduler(const Clock &clock);
-  ~Scheduler() { drop_tasks(); }
+  ~Scheduler();
   Scheduler(const Scheduler &) = delete;
   Scheduler &operator=(const Scheduler &) = delete;
 
   /// [any-thread] Runs `job` on the loop, in the order of the calls.
-  void post(std::function<void()> job);
+  template <std::invocable F>
+  void post(F job) {
+    post(prepare(std::move(job)));
+  }
+  void post(std::shared_ptr<Prepared> job) noexcept { Posting(*this).add(std::move(job)); }
+  /// [any-thread] Posts several prepared jobs at once: the loop is woken when this goes. The loop waits meanwhile.
+  class Posting {
+   public:
+    explicit Posting(Scheduler &scheduler) noexcept;
+    ~Posting();
+    Posting(const Posting &) = delete;
+    Posting &operator=(const Posting &) = delete;
+    /// Nothing happens if it waits already; it may be posted again from when it runs.
+    void add(std::shared_ptr<Prepared> job) noexcept;
+
+   private:
+    Scheduler &scheduler_;
+    std::unique_lock<std::mutex> lock_;
+    bool none_waited_;
+  };
   /// Called on the posting thread when the first job waits for the loop. Set before the loop runs.
   void set_wake(std::function<void()> wake) { wake_ = std::move(wake); }
 
@@ -58,13 +109,15 @@ class Scheduler {
   struct Root;
   struct RootFrame;
   void run_ready();
+  std::shared_ptr<Prepared> take_posted() noexcept;
   static Root run_root(Scheduler &scheduler, Task<void> task);
 
   const Clock &clock_;
   std::function<void()> wake_;
   std::function<void(std::exception_ptr)> on_exception_;
   std::mutex mutex_;
-  std::vector<std::function<void()>> posted_;  // under mutex_
+  std::shared_ptr<Prepared> first_posted_;  // under mutex_
+  Prepared *last_posted_ = nullptr;         // under mutex_
   std::map<TimerId, std::function<void()>> timers_;
   std::uint64_t next_timer_ = 0;
   List<Waiter> ready_;

@@ -1,5 +1,6 @@
 #include "plugin/runtime.hpp"
 
+#include "base/out_of_memory.hpp"
 #include "embedded/plugin_manifest.hpp"
 #include "plugin/runtime_call.hpp"
 
@@ -47,7 +48,8 @@ Runtime::Runtime(Config config, std::unique_ptr<Log> log, std::unique_ptr<System
       config_(std::move(config)),
       responder_(seams_, config_.timing, [this](const std::string &name) { return tenant_named(name); }),
       calls_(loop_.scheduler()) {
-  loop_.set_on_exception([this](const std::exception_ptr &) {
+  loop_.set_on_exception([this](const std::exception_ptr &exception) {
+    if (is_out_of_memory(exception)) return loop_.scheduler().post(give_up_);
     log_->write(LogLevel::Error, "a background task broke a promise and was dropped");
   });
   ledger_->attach(loop_.scheduler());
@@ -59,8 +61,6 @@ Runtime::Runtime(Config config, std::unique_ptr<Log> log, std::unique_ptr<System
 
 Runtime::~Runtime() {
   (void)shutdown(0);
-  stop_threads();
-  loop_.scheduler().drop_tasks();
 }
 
 void Runtime::start_locked() {
@@ -117,24 +117,32 @@ Result<void> Runtime::shutdown(std::int32_t timeout_ms) {
     started = started_;
   }
   if (started) {
-    std::binary_semaphore done{0};
-    const BootTime deadline = clock_->now() + limit;
-    loop_.scheduler().post([this, deadline, &done] { loop_.scheduler().spawn(drain(deadline, done)); });
-    done.acquire();
+    drain_until_ = clock_->now() + limit;
+    loop_.scheduler().post(begin_drain_);
+    drained_.acquire();
   }
   stop_threads();
   down_ = true;
   return {};
 }
 
+void Runtime::begin_drain() noexcept {
+  try {
+    loop_.scheduler().spawn(drain());
+  } catch (const std::bad_alloc &) {  // before it began; what is under way is dropped
+    drained_.release();
+  }
+}
+
 /// Takes back what was not sent, wakes whoever waits, gives transfers until the deadline, then drops them.
-loop::Task<void> Runtime::drain(BootTime deadline, std::binary_semaphore &done) {
+loop::Task<void> Runtime::drain() {
+  const Releasing done(drained_);
   ending_ = true;
   responder_.stop_sending();
   for (const auto &[id, scope] : scopes_) scope->cancel(Status::ShuttingDown);
   for (const auto &[tenant, login] : logins_) login->scope.cancel(Status::ShuttingDown);
   {
-    loop::Scope patient(loop_.scheduler(), deadline);
+    loop::Scope patient(loop_.scheduler(), drain_until_);
     Result<void> idle = co_await responder_.sending().wait_idle(patient);
     if (!idle)
       log_->write(LogLevel::Warning, "transfers were dropped at the end; their outcome is looked for next time");
@@ -143,12 +151,26 @@ loop::Task<void> Runtime::drain(BootTime deadline, std::binary_semaphore &done) 
   loop::Scope no_limit(loop_.scheduler());
   (void)co_await responder_.sending().wait_idle(no_limit);
   (void)co_await calls_.wait_idle(no_limit);
-  done.release();
+}
+
+/// Memory ran out within something that others rely on: a request on its way, the following of actions, a token. How
+/// far it got is known to nobody but the ledger; so everything under way ends as it would by the process' death, and
+/// the next client finds it. [loop], where no task is on the stack
+void Runtime::give_up() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    accepting_ = false;
+    gave_up_ = true;
+  }
+  ledger_->stop();  // its closures refer to frames of the loop
+  loop_.scheduler().drop_tasks();
+  log_->write(LogLevel::Error, "memory ran out; everything under way was dropped, the next client goes on with it");
 }
 
 void Runtime::stop_threads() {
   ledger_->stop();  // first: its closures refer to frames of the loop
   loop_.stop();
+  loop_.scheduler().drop_tasks();
 }
 
 }  // namespace cordon::plugin

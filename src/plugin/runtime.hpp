@@ -127,7 +127,9 @@ class Runtime final : public Client {
     return config_.timeout;
   }
   loop::Task<void> recover();
-  loop::Task<void> drain(BootTime deadline, std::binary_semaphore &done);
+  void begin_drain() noexcept;
+  loop::Task<void> drain();
+  void give_up() noexcept;
   Result<std::shared_ptr<response::Tenant>> tenant_of(const std::string &named) const;
   std::shared_ptr<response::Tenant> tenant_named(const std::string &name) const;
   using Tenants = std::map<std::string, std::shared_ptr<response::Tenant>>;
@@ -164,6 +166,7 @@ class Runtime final : public Client {
   Tenants tenants_;
   bool started_ = false;
   bool accepting_ = true;
+  bool gave_up_ = false;  ///< memory ran out, and what was under way was dropped
 
   response::Responder responder_;  // from here on: [loop]
   loop::Activity calls_;
@@ -175,6 +178,11 @@ class Runtime final : public Client {
 
   std::mutex shutdown_mutex_;  ///< one shutdown at a time
   bool down_ = false;
+  BootTime drain_until_{};
+  std::binary_semaphore drained_{0};
+  // Made in time, for their hour comes when there may be no memory.
+  const std::shared_ptr<loop::Prepared> begin_drain_ = loop::prepare([this] { begin_drain(); });
+  const std::shared_ptr<loop::Prepared> give_up_ = loop::prepare([this] { give_up(); });
 };
 
 }  // namespace cordon::plugin

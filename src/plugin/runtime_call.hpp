@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <semaphore>
+
 #include "plugin/runtime.hpp"
 
 namespace cordon::plugin {
@@ -14,6 +16,26 @@ inline Error ended_without_result(Status status, std::string_view why) {
   error.outcome_unknown = true;
   return error;
 }
+
+/// What every call is told of a client that has given up.
+inline Error has_given_up() {
+  return Error(
+      Status::OutOfMemory,
+      "memory ran out during earlier work and this client has dropped what it did; free it and open a new one, "
+      "which goes on with what is recorded");
+}
+
+/// Releases a semaphore when it goes, so that whoever waits for the end of a frame goes on however that comes.
+class Releasing {
+ public:
+  explicit Releasing(std::binary_semaphore &semaphore) : semaphore_(semaphore) {}
+  ~Releasing() { semaphore_.release(); }
+  Releasing(const Releasing &) = delete;
+  Releasing &operator=(const Releasing &) = delete;
+
+ private:
+  std::binary_semaphore &semaphore_;
+};
 
 /// How long after its deadline a call still waits for a disk that is slow; then its host goes on without it.
 constexpr milliseconds kDiskPatience{5'000};
@@ -34,12 +56,13 @@ inline Error disk_too_slow(bool acts) {
 /// host has given up waiting, so `work` refers to nothing of the host's stack once it has been called.
 template <class T>
 struct Runtime::Call {
-  Call(std::string call_id_, std::optional<BootTime> deadline_, Work<T> work_)
-      : call_id(std::move(call_id_)), deadline(deadline_), work(std::move(work_)) {}
+  Call(std::string call_id_, std::optional<BootTime> deadline_, Work<T> work_, bool acts_)
+      : call_id(std::move(call_id_)), deadline(deadline_), work(std::move(work_)), acts(acts_) {}
   std::string call_id;
   std::optional<BootTime> deadline;
   Work<T> work;
-  std::optional<Result<T>> result;
+  bool acts;
+  std::optional<Result<T>> result;  ///< none: memory ran out
   std::binary_semaphore done{0};
 };
 
@@ -60,14 +83,7 @@ class Runtime::Service {
   Service &operator=(const Service &) = delete;
 
  private:
-  struct Release {
-    explicit Release(std::binary_semaphore &done_) : done(done_) {}
-    ~Release() { done.release(); }
-    Release(const Release &) = delete;
-    Release &operator=(const Release &) = delete;
-    std::binary_semaphore &done;
-  };
-  const Release release_;  // first, hence last to go
+  const Releasing release_;  // first, hence last to go
   const loop::Activity::Mark mark_;
 
  public:
@@ -84,7 +100,7 @@ loop::Task<void> Runtime::serve(std::shared_ptr<Call<T>> call) {
   try {
     call->result.emplace(co_await call->work(service.scope));
   } catch (const std::bad_alloc &) {
-    call->result.emplace(fail(ended_without_result(Status::OutOfMemory, "memory ran out during the call")));
+    if (call->acts) throw;  // a request that nobody works on any more
   } catch (const std::exception &e) {
     call->result.emplace(fail(ended_without_result(Status::Internal, e.what())));
   }
@@ -102,15 +118,16 @@ void Runtime::begin_serving(const std::shared_ptr<Call<T>> &call) {
 template <class T>
 Result<T> Runtime::run(const std::string &call_id, std::int32_t timeout_ms, Work<T> work, bool acts) {
   const milliseconds limit = timeout_ms < 0 ? config_timeout() : milliseconds(timeout_ms);
-  const auto call = std::make_shared<Call<T>>(call_id, clock_->now() + limit, std::move(work));
+  const auto call = std::make_shared<Call<T>>(call_id, clock_->now() + limit, std::move(work), acts);
   {
     const std::lock_guard lock(mutex_);
+    if (gave_up_) return fail(has_given_up());
     if (!accepting_) return fail(Status::ShuttingDown, "the client was shut down; open a new one");
     start_locked();
     loop_.scheduler().post([this, call] { begin_serving(call); });
   }
   if (!call->done.try_acquire_for(limit + kDiskPatience)) return fail(disk_too_slow(acts));
-  if (!call->result) return fail(ended_without_result(Status::OutOfMemory, "the call could not be served"));
+  if (!call->result) return fail(ended_without_result(Status::OutOfMemory, "memory ran out during the call"));
   return std::move(*call->result);
 }
 

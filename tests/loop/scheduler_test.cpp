@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -140,6 +141,51 @@ TEST(Scheduler, AnExceptionOfASpawnedTaskReachesTheHandler) {
   scheduler.spawn(thrower());
   EXPECT_EQ(caught, 1);
   EXPECT_EQ(scheduler.running(), 0u);
+}
+
+TEST(Scheduler, APreparedJobWaitsOnceAndMayBePostedAgainWhenItRuns) {
+  FakeClock clock;
+  Scheduler scheduler(clock);
+  int wakes = 0;
+  scheduler.set_wake([&] { ++wakes; });
+  std::vector<std::string> log;
+  std::shared_ptr<Prepared> again;
+  again = prepare([&] {
+    log.push_back("again");
+    if (log.size() < 3) scheduler.post(again);
+  });
+  const auto other = prepare([&] { log.push_back("other"); });
+  scheduler.post(again);
+  scheduler.post(other);
+  scheduler.post(again);
+  scheduler.post(other);
+  EXPECT_EQ(wakes, 1);
+  EXPECT_TRUE(scheduler.run_due());
+  EXPECT_EQ(log, (std::vector<std::string>{"again", "other"}));
+  EXPECT_FALSE(scheduler.run_due());
+  EXPECT_EQ(log.back(), "again");
+  again.reset();
+}
+
+TEST(Scheduler, AJobThatThrowsTakesNoOtherWithIt) {
+  FakeClock clock;
+  Scheduler scheduler(clock);
+  bool ran = false;
+  scheduler.post([] { throw std::logic_error("broken promise"); });
+  scheduler.post([&] { ran = true; });
+  EXPECT_THROW(scheduler.run_due(), std::logic_error);
+  scheduler.run_due();
+  EXPECT_TRUE(ran);
+}
+
+TEST(Scheduler, WhatWasPostedGoesWithTheScheduler) {
+  FakeClock clock;
+  const auto kept = std::make_shared<int>(1);
+  {
+    Scheduler scheduler(clock);
+    for (int i = 0; i < 100'000; ++i) scheduler.post([kept] {});
+  }
+  EXPECT_EQ(kept.use_count(), 1);
 }
 
 TEST(Scheduler, PostFromManyThreadsRunsEveryJobAndWakesTheLoop) {
