@@ -7,7 +7,8 @@
 #   sh tests/run.sh --fuzz [S]    only the fuzz targets, each for S seconds (default 60)
 #   sh tests/run.sh --bench       only the benchmarks: figures beside their peers, nothing asserted
 #   sh tests/run.sh --load        only what takes its time: 1,000 kills, more broken bytes, and the proofs under load
-#   sh tests/run.sh --guest       only 10,000 lives of the library in one process: load, init, call, shutdown, unload
+#   sh tests/run.sh --guest       only 10,000 lives of the library in one process: load, init, call, shutdown, unload;
+#                                 and lives in which each call of an allocator fails in turn
 #   sh tests/run.sh --simulate N  only the simulation, over N seeds (the plain run: 20,000)
 #   sh tests/run.sh --packages    Debian packages and the portable archive, with sums and SBOMs; used in a clean chroot
 #   sh tests/run.sh --mutants     plants mistakes into a copy of the product and shows that the simulation finds each
@@ -357,6 +358,8 @@ run_guest() {
   check 'build (guest)' build dev guest_test || return
   check '10,000 lives in one process' env CORDON_ROUNDS=10000 build/dev/tests/guest/guest_test \
     --gtest_filter='Lifecycle.ComesAndGoes*' && grep -e rounds -e KiB "$check_log"
+  check 'each allocation fails in turn' env CORDON_ALLOCATIONS=0 build/dev/tests/guest/guest_test \
+    --gtest_filter='Memory.*' && grep -e ' allocations, ' "$check_log"
 }
 
 run_suite() {
