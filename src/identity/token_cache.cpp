@@ -63,7 +63,15 @@ struct TokenCache::State : std::enable_shared_from_this<State> {
   bool must_wait() const { return failure && failure->retryable && scheduler.now() < not_before; }
   void take_off() {
     flight = std::make_shared<Flight>(scheduler);
-    scheduler.spawn(fly(shared_from_this(), flight));
+    launch(flight);
+  }
+  void launch(std::shared_ptr<Flight> ready) {
+    try {
+      scheduler.spawn(fly(shared_from_this(), std::move(ready)));
+    } catch (...) {  // out of memory: nobody shall wait for what never began
+      flight.reset();
+      throw;
+    }
   }
   void succeed(SharedToken token) {
     cached = std::move(token);
@@ -196,7 +204,7 @@ loop::Task<Result<SharedToken>> TokenCache::State::join(std::shared_ptr<State> s
   if (first) state->flight = std::make_shared<Flight>(state->scheduler);
   const std::shared_ptr<Flight> flight = state->flight;
   const Waiting waiting(flight->waiting);
-  if (first) state->scheduler.spawn(fly(state, flight));
+  if (first) state->launch(flight);
   for (;;) {
     if (flight->result) co_return *flight->result;
     if (state->must_wait() && scope.deadline() && *scope.deadline() <= state->not_before) {

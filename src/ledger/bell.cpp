@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <utility>
 
 #include "base/open_file.hpp"
 
@@ -12,20 +11,16 @@ namespace cordon::ledger {
 
 Bell::Bell(const std::string &state_dir) {
   const StandardDescriptorsHeld held;
-  fd_ = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  if (fd_ < 0) return;
-  const bool heard = ::inotify_add_watch(fd_, (state_dir + "/bell").c_str(), IN_MODIFY) >= 0 &&
-                     ::inotify_add_watch(fd_, (state_dir + "/owners").c_str(), IN_CLOSE_WRITE | IN_DELETE) >= 0;
-  if (!heard) ::close(std::exchange(fd_, -1));
-}
-
-Bell::~Bell() {
-  if (fd_ >= 0) ::close(fd_);
+  fd_ = Descriptor(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  if (!fd_) return;
+  const bool heard = ::inotify_add_watch(fd(), (state_dir + "/bell").c_str(), IN_MODIFY) >= 0 &&
+                     ::inotify_add_watch(fd(), (state_dir + "/owners").c_str(), IN_CLOSE_WRITE | IN_DELETE) >= 0;
+  if (!heard) fd_ = Descriptor();
 }
 
 void Bell::hush() const noexcept {
   alignas(inotify_event) std::array<char, 4096> events;
-  while (::read(fd_, events.data(), events.size()) > 0) {
+  while (::read(fd(), events.data(), events.size()) > 0) {
   }
 }
 

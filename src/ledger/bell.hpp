@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "base/error.hpp"
+#include "base/descriptor.hpp"
 
 namespace cordon::ledger {
 
@@ -13,18 +13,15 @@ class Bell {
   /// Listens in a state directory that a StateDir has opened. Without inotify (its instances are counted per user) the
   /// bell is deaf: listening() is false and somebody has to look from time to time.
   explicit Bell(const std::string &state_dir);
-  ~Bell();
-  Bell(const Bell &) = delete;
-  Bell &operator=(const Bell &) = delete;
 
-  bool listening() const noexcept { return fd_ >= 0; }
+  bool listening() const noexcept { return fd() >= 0; }
   /// Readable when something was heard; −1 when deaf.
-  int fd() const noexcept { return fd_; }
+  int fd() const noexcept { return fd_.get(); }
   /// Forgets what was heard so far.
   void hush() const noexcept;
 
  private:
-  int fd_ = -1;
+  Descriptor fd_;
 };
 
 }  // namespace cordon::ledger
