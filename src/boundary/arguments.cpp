@@ -5,6 +5,9 @@
 namespace cordon::boundary {
 namespace {
 
+/// No secret is longer, nor is a whole vault; who names more has passed something else than a length.
+constexpr std::size_t kMostBytes = 16u << 20;
+
 /// What is wrong with the argument and what to pass instead; null: nothing.
 const char *complaint(const Argument &argument) {
   using Rule = Argument::Rule;
@@ -16,6 +19,7 @@ const char *complaint(const Argument &argument) {
     case Rule::OptionalText:
       return is_utf8(view(characters)) ? nullptr : "is not valid UTF-8; convert it before the call";
     case Rule::Bytes:
+      if (argument.size > kMostBytes) return "is longer than 16 MiB; pass the number of its bytes as its length";
       return characters == nullptr && argument.size > 0 ? "is NULL but its length is not 0" : nullptr;
     case Rule::Timeout:
       return argument.number == -1 || argument.number > 0

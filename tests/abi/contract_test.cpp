@@ -171,6 +171,9 @@ TEST(Arguments, BytesMayBeNullOnlyWithoutALength) {
   EXPECT_EQ(cordon_vault_unlock(client.get(), "key", nullptr, 1, nullptr), CORDON_E_INVALID_ARGUMENT);
   EXPECT_EQ(cordon_vault_rekey(client.get(), nullptr, nullptr, 1, -1, nullptr), CORDON_E_INVALID_ARGUMENT);
   EXPECT_EQ(cordon_secret_set(client.get(), "name", nullptr, 0, nullptr), CORDON_OK);
+  Outputs absurd;
+  EXPECT_EQ(cordon_secret_set(client.get(), "name", "s", SIZE_MAX, &absurd.error), CORDON_E_INVALID_ARGUMENT);
+  EXPECT_NE(absurd.message().find("value"), std::string::npos);
 }
 
 TEST(Arguments, TextThatIsNoUtf8IsRefusedAndNotQuoted) {
