@@ -197,9 +197,11 @@ std::optional<Told> in_child(const std::function<Told()> &body) {
 }
 
 /// What a host may be told when memory ran out somewhere below this call. The ledger of a client that has given up is
-/// closed. OpenSSL calls it a broken certificate or an error of its own when it has no memory to look at one.
+/// closed; without memory for a thread none can be started. OpenSSL calls it a broken certificate or an error of its
+/// own when it has no memory to look at one.
 bool is_no_lie(std::int32_t status) {
-  return status >= 0 || status == CORDON_E_OUT_OF_MEMORY || status == CORDON_E_SHUTTING_DOWN || status == CORDON_E_TLS;
+  return status >= 0 || status == CORDON_E_OUT_OF_MEMORY || status == CORDON_E_SHUTTING_DOWN ||
+         status == CORDON_E_INVALID_STATE || status == CORDON_E_TLS;
 }
 
 Told live_short_of_memory(const Library &library, const Life &life, const Shortage &shortage) {
