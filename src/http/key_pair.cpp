@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 #include <ctime>
+#include <new>
 
 #include "base/text.hpp"
 
@@ -146,9 +147,11 @@ UtcTicks not_before_of(const X509 *certificate) {
 
 std::string text_of(const X509_NAME *name) {
   const BioPtr bio(BIO_new(BIO_s_mem()));
+  if (bio == nullptr) throw std::bad_alloc();
   X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
   char *bytes = nullptr;
   const long size = BIO_get_mem_data(bio.get(), &bytes);
+  if (bytes == nullptr || size <= 0) return {};
   return printable({bytes, static_cast<std::size_t>(size)}, kLongestName);
 }
 

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -45,6 +46,9 @@ class ClosureJob : public Job {
     try {
       outcome_.emplace(closure_(tx));
       return outcome_->has_value();
+    } catch (const std::bad_alloc &) {  // its writes are taken back, so it is an error like another
+      outcome_.emplace(cordon::fail(Status::OutOfMemory, "memory ran out"));  // which needs no memory to be told
+      return false;
     } catch (...) {
       exception_ = std::current_exception();
       return false;

@@ -129,7 +129,7 @@ void Ledger::run_batch(Batch &batch) noexcept {
       lost = storage_exception(e.what());
     }
   } catch (const std::bad_alloc &) {
-    lost.emplace(Status::OutOfMemory, std::string());
+    lost.emplace(Status::OutOfMemory, "memory ran out");
   }
   if (lost) {
     store_->rollback();
