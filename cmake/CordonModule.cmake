@@ -34,7 +34,7 @@ function(cordon_module name)
   list(TRANSFORM arg_DEPS PREPEND cordon_)
   target_link_libraries(cordon_${name} PUBLIC cordon_flags ${arg_DEPS} ${arg_LINK})
   if(name STREQUAL base)
-    target_precompile_headers(cordon_base PRIVATE base/json_destroy.hpp <fmt/format.h> <tl/expected.hpp> <functional>
+    target_precompile_headers(cordon_base PRIVATE <base/json_destroy.hpp> <fmt/format.h> <tl/expected.hpp> <functional>
                               <map> <memory> <optional> <string> <vector>)
   else()
     target_precompile_headers(cordon_${name} REUSE_FROM cordon_base)
