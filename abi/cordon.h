@@ -25,23 +25,25 @@
  *   repeat, poll the request id of the error; Cordon goes on looking.
  * - Handles. A cordon_client * is a token and no address. NULL, a freed handle or any other value gives
  *   CORDON_E_INVALID_HANDLE; a handle is never used again for another client.
- * - Thread tags: [any-thread] = from any thread at any time, also at once from several; [blocking] = may wait up to its
- *   time-out. 64 KiB of stack are enough. pthread_cancel acts when the call has returned, never within; what the call
- *   gave back is lost with the thread then, so look at list_requests. No function calls back, raises or handles
- * signals, prints, changes the locale, exits, or lets an exception through.
- * - Signals. Dispositions, masks and the alternate stack stay yours; Cordon's threads block all signals but their own
- *   faults. SIGPIPE and SIGXFSZ for what a call writes (a log that nobody reads, a file at its limit) never arrive; it
- * is an error or, for the log, nothing. One exception: libcurl 7.88 ignores SIGPIPE for a moment when a client ends; do
- *   not change its disposition on another thread meanwhile. A helper program of the configuration is a child of yours:
- * it causes a SIGCHLD, and if you ignore that or reap every child, its exit code is lost and its output alone counts.
+ * - Thread tags: [any-thread] = from any thread at any time, also at once from several; [blocking] = may wait up to
+ *   its time-out. 64 KiB of stack are enough. pthread_cancel acts when the call has returned, never within; what the
+ *   call gave back is lost with the thread then, so look at list_requests. No function calls back, raises or handles
+ *   signals, prints, changes the locale, exits, or lets an exception through.
+ * - Signals. Dispositions, masks and the alternate stack stay yours; Cordon's threads block all signals but their
+ *   own faults. SIGPIPE and SIGXFSZ for what a call writes (a log that nobody reads, a file at its limit) never
+ *   arrive; it is an error or, for the log, nothing. One exception: libcurl 7.88 ignores SIGPIPE for a moment when a
+ *   client ends; do not change its disposition on another thread meanwhile. A helper program of the configuration is
+ *   a child of yours: it causes a SIGCHLD, and if you ignore that or reap every child, its exit code is lost and its
+ *   output alone counts.
  * - Descriptors. All are close-on-exec; of what libcurl opens itself, a pair of sockets becomes so just after it was
- * made (at init), another exists while a name is resolved. None stays among 0 to 2, also where you have them closed.
- * When none is free, the error says so and names the remedy; nothing is sent twice for it. log.fd must stay open.
+ *   made (at init), another exists while a name is resolved. None stays among 0 to 2, also where you have them
+ *   closed. When none is free, the error says so and names the remedy; nothing is sent twice for it. log.fd must
+ *   stay open.
  * - Fork. In a child of a process that had a client at the fork every function that takes a client, and cordon_init,
  *   returns CORDON_E_FORKED; functions without a client go on working. Fork before cordon_init, or exec.
  * - Unload. The library stays in memory after dlclose (-z nodelete). Free your clients before you exit.
  * - Errors named at a function are those beyond CORDON_E_INVALID_HANDLE, _FORKED, _SHUTTING_DOWN, _INVALID_ARGUMENT
- * (its message names the argument), _OUT_OF_MEMORY and _INTERNAL, which any function may return.
+ *   (its message names the argument), _OUT_OF_MEMORY and _INTERNAL, which any function may return.
  */
 #ifndef CORDON_H
 #define CORDON_H
