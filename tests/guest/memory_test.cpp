@@ -1,4 +1,5 @@
 #include <cstdlib>
+#include <string>
 
 #include "guest/guest_process.hpp"
 
@@ -13,7 +14,8 @@ std::string moments() {
 
 /// Every failure has a machine of its own.
 std::string machines() {
-  return moments() == "60" ? "100" : "100000";
+  const int failures = std::stoi(moments());
+  return failures == 0 ? "100000" : std::to_string(failures + 40);
 }
 
 /// Fails a host's allocations by a preloaded object, which a sanitizer's own allocator does not go with.

@@ -121,14 +121,16 @@ class Sweep {
     open();
     const bool has_status = symbol.at("returns") == "int32_t";
     const auto &params = symbol.at("params");
-    for (std::size_t i = 0; i < params.size(); ++i) {
-      const std::size_t pieces = rule_of(name, params[i]).garbage.size();
-      CHECK_SAID(pieces > 0, "no rule for the parameter " + params[i].at("name").get<std::string>() + " of " + name);
-      for (std::size_t piece = 0; piece < pieces; ++piece) {
+    for (const auto &param : params) {
+      const bool known = !rule_of(name, param).garbage.empty();
+      CHECK_SAID(known, "no rule for the parameter " + param.at("name").get<std::string>() + " of " + name);
+      if (!known) return;
+    }
+    for (std::size_t i = 0; i < params.size(); ++i)
+      for (std::size_t piece = 0; piece < rule_of(name, params[i]).garbage.size(); ++piece) {
         if (name == "cordon_shutdown" || name == "cordon_client_free") open();
         try_one(name, function, has_status, params, i, piece);
       }
-    }
   }
 
   void try_one(const std::string &name, void *function, bool has_status, const nlohmann::json &params, std::size_t at,
