@@ -51,7 +51,10 @@ int open_file(const std::string &path, int flags, mode_t mode) noexcept {
 }
 
 bool make_private_directory(const std::string &path) noexcept {
-  return ::mkdir(path.c_str(), 0700) == 0 && ::chmod(path.c_str(), 0700) == 0;
+  struct stat made {};
+  if (::mkdir(path.c_str(), 0700) != 0 || ::stat(path.c_str(), &made) != 0) return false;
+  // What it inherits stays: on a volume with a group of its own, files belong to that group.
+  return (made.st_mode & ACCESSPERMS) == S_IRWXU || ::chmod(path.c_str(), (made.st_mode & S_ISGID) | S_IRWXU) == 0;
 }
 
 StandardDescriptorsHeld::StandardDescriptorsHeld() noexcept {

@@ -46,6 +46,18 @@ TEST_F(OpenFile, MakesWhatItMakesWithExactlyTheModeWhateverTheUmask) {
   }
 }
 
+TEST_F(OpenFile, LeavesADirectoryTheGroupThatItInherits) {
+  ASSERT_EQ(chmod(directory_.c_str(), 02700), 0);
+  for (const mode_t mask : {0777, 0}) {
+    const std::string name = path(("inherits" + std::to_string(mask)).c_str());
+    const mode_t before = umask(mask);
+    const bool made = make_private_directory(name);
+    umask(before);
+    EXPECT_TRUE(made);
+    EXPECT_EQ(mode(name), 02700u);
+  }
+}
+
 TEST_F(OpenFile, LeavesTheModeOfAFileThatWasThere) {
   close(open(path("there").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0640));
   chmod(path("there").c_str(), 0640);
