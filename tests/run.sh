@@ -403,8 +403,8 @@ finish() {
   trap - EXIT HUP INT TERM
   check_leftovers
   echo "$passed passed, $failed failed, $skipped skipped"
-  [ "$failed" -eq 0 ] && [ "${interrupted:-no}" = no ]
-  exit
+  # A bare exit in a trap would give the status from before it.
+  if [ "$failed" -eq 0 ] && [ "${interrupted:-no}" = no ]; then exit 0; else exit 1; fi
 }
 trap finish EXIT
 trap 'interrupted=yes; exit 1' HUP INT TERM

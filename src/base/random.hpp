@@ -21,8 +21,8 @@ class Random {
   }
 };
 
-/// The kernel's generator: keys, nonces, request ids. Not libsodium's, which a host may have replaced by one of its own.
-/// [any-thread]
+/// The kernel's generator: keys, nonces, request ids. Not libsodium's, which a host may have replaced by one of its
+/// own. [any-thread]
 class SystemRandom final : public Random {
  public:
   void fill(void *bytes, std::size_t size) override;
