@@ -1,9 +1,12 @@
 #include "base/open_file.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <mutex>
@@ -20,6 +23,13 @@ constexpr int kTries = 8;
 std::mutex g_mutex;
 std::atomic<int> g_holders{0};
 std::array<bool, kFirstOrdinary> g_held{};
+
+/// In one system call, for it is asked several times in every call of a host's.
+bool all_standard_are_open() noexcept {
+  std::array<pollfd, kFirstOrdinary> all{{{0, 0, 0}, {1, 0, 0}, {2, 0, 0}}};
+  if (::poll(all.data(), all.size(), 0) < 0) return false;
+  return std::none_of(all.begin(), all.end(), [](const pollfd &one) { return (one.revents & POLLNVAL) != 0; });
+}
 
 int make_file(const char *path, int flags, mode_t mode) noexcept {
   const int fd = ::open(path, flags | O_CREAT | O_EXCL, mode);
@@ -58,13 +68,12 @@ bool make_private_directory(const std::string &path) noexcept {
 }
 
 StandardDescriptorsHeld::StandardDescriptorsHeld() noexcept {
-  const auto is_open = [](int fd) { return ::fcntl(fd, F_GETFD) >= 0; };
-  if (g_holders == 0 && is_open(0) && is_open(1) && is_open(2)) return;
+  if (g_holders == 0 && all_standard_are_open()) return;
   const std::lock_guard lock(g_mutex);
   counted_ = true;
   ++g_holders;
   for (int fd = 0; fd < kFirstOrdinary; ++fd) {
-    if (is_open(fd)) continue;
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
     const int got = ::open("/", O_PATH | O_CLOEXEC);
     if (got >= kFirstOrdinary) ::close(got);  // the host has opened it meanwhile
     if (got < 0 || got >= kFirstOrdinary) return;

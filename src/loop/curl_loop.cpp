@@ -157,6 +157,7 @@ void CurlLoop::report_exception() {
 }
 
 void CurlLoop::perform() {
+  if (transfers_.empty()) return;
   const StandardDescriptorsHeld held;  // from what libcurl opens beside connections
   int under_way = 0;
   curl_multi_perform(multi_.get(), &under_way);
