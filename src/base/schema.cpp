@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -109,6 +110,8 @@ JsonSchema::JsonSchema(Json schema) : compiled_(std::make_unique<Compiled>()) {
       valijson::SchemaParser parser(valijson::SchemaParser::kDraft7);
       parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(schema), compiled_->schema);
     });
+  } catch (const std::system_error &) {  // no thread can be had
+    throw;
   } catch (const std::runtime_error &error) {
     throw std::logic_error(fmt::format("a schema of ours is broken: {}", error.what()));
   }

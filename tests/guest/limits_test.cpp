@@ -14,5 +14,9 @@ TEST_F(Limits, TooFewDescriptorsAtWorkAreNamedAndPassWithoutAnythingTwice) {
   expect_nothing_twice();
 }
 
+TEST_F(Limits, LittleAddressSpaceIsAnErrorAndNoEnd) {
+  expect_good("little_memory");
+}
+
 }  // namespace
 }  // namespace cordon::test
