@@ -70,6 +70,7 @@ class World {
   void arm_fault();
   void start_process(int number);
   void spread(int from);
+  void remember_head();
   void lose_power();
   /// Runs `job` with the process of that number, once it runs and is not frozen.
   void with_process(int number, std::function<void(Process &)> job);
