@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <thread>
+#include <atomic>
 
 #include "http_fixture.hpp"
 
@@ -137,33 +137,6 @@ TEST_F(Cancel, Deadline_WhileWaitingForAFreeConnectionSaysNotSentAndSendsNothing
   for (const auto &request : server.requests()) EXPECT_EQ(request.body, "holder");
 }
 
-TEST_F(Cancel, Deadline_ThatPassesWhileTheProcessStandsStillSendsNothing) {
-  TlsServer server(ca.issue(), [](Connection &connection) {
-    while (const auto request = connection.read_request()) {
-      if (request->body == "warm-up") connection.server().wait_for_requests(2);  // on two connections
-      connection.answer(200, "ok");
-    }
-  });
-  const auto one = start(post(server.url(), "warm-up"));
-  ASSERT_TRUE(start(post(server.url(), "warm-up"))->wait().response && one->wait().response);
-
-  // Both have a connection; between the one's leaving and the other's, no timer has its turn.
-  Request holds_up = post(server.url(), "holds up");
-  holds_up.departing = [] { std::this_thread::sleep_for(milliseconds(400)); };
-  std::shared_ptr<Call> first;
-  std::shared_ptr<Call> late;
-  std::promise<void> started;
-  loop.scheduler().post([&] {
-    first = start(std::move(holds_up));
-    late = start(post(server.url(), "late"), milliseconds(200));
-    started.set_value();
-  });
-  started.get_future().wait();
-  expect(late->wait(), Status::Deadline, false);
-  EXPECT_TRUE(first->wait().response);
-  for (const auto &request : server.requests()) EXPECT_NE(request.body, "late");
-}
-
 TEST_F(Cancel, Answer_ThatCameFirstStands) {
   TlsServer server(ca.issue(), answer_all("ok"));
   for (int i = 0; i < 50; ++i) {
@@ -176,6 +149,62 @@ TEST_F(Cancel, Answer_ThatCameFirstStands) {
       EXPECT_EQ(exchange.error.status, Status::Interrupted);
     }
   }
+}
+
+/// The system's clock, until the process has stood still.
+class InterruptedClock final : public Clock {
+ public:
+  BootTime now() const override { return system_.now() + nanoseconds(missed_); }
+  UtcTicks utc() const override { return system_.utc(); }
+  const std::string &boot_id() const override { return system_.boot_id(); }
+  void stand_still(nanoseconds how_long) { missed_ += how_long.count(); }
+
+ private:
+  SystemClock system_;
+  std::atomic<nanoseconds::rep> missed_{0};
+};
+
+TEST(StandingStill, PastTheDeadlineOnTheWayToTheServerSendsNothing) {
+  const test::TestCa ca;
+  TlsServer server(ca.issue(), [](TlsServer::Connection &connection) {
+    while (const auto request = connection.read_request()) {
+      if (request->body == "warm-up") connection.server().wait_for_requests(2);  // on two connections
+      connection.answer(200, "ok");
+    }
+  });
+  InterruptedClock clock;
+  Settings settings;
+  settings.ca_file = ca.file();
+  settings.proxy = "";
+  loop::CurlLoop loop(clock);
+  CurlTransport transport(loop, settings);
+  loop.start();
+  const auto post = [&](const char *body) {
+    Request request(Method::Post, server.url());
+    request.body = body;
+    return request;
+  };
+  const auto one = Call::start(loop, transport, post("warm-up"));
+  ASSERT_TRUE(Call::start(loop, transport, post("warm-up"))->wait().response && one->wait().response);
+
+  // Both have a connection; between the one's leaving and the other's, no timer has its turn.
+  Request first = post("first");
+  first.departing = [&clock] { clock.stand_still(std::chrono::hours(1)); };
+  std::shared_ptr<Call> departed;
+  std::shared_ptr<Call> late;
+  std::promise<void> started;
+  loop.scheduler().post([&] {
+    departed = Call::start(loop, transport, std::move(first));
+    late = Call::start(loop, transport, post("late"), std::chrono::minutes(10));
+    started.set_value();
+  });
+  started.get_future().wait();
+  const Exchange exchange = late->wait();
+  EXPECT_EQ(exchange.error.status, Status::Deadline) << exchange.error.message;
+  EXPECT_FALSE(exchange.sent);
+  EXPECT_TRUE(departed->wait().response);
+  for (const auto &request : server.requests()) EXPECT_NE(request.body, "late");
+  loop.stop();
 }
 
 TEST(Destruction, Loop_DestroyedInTheMiddleOfTransfersDropsThem) {
