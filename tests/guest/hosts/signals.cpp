@@ -19,6 +19,7 @@
 #include <thread>
 
 #include "guest/hosts/host.hpp"
+#include "support/eventually.hpp"
 #include "support/sanitized.hpp"
 
 namespace cordon::test {
@@ -215,6 +216,7 @@ SCENARIO(interrupted_all_the_time) {
     const Client client(library, world);
     CHECK_SAID(client.opened().status == CORDON_OK, client.opened().text);
     std::atomic<bool> over{false};
+    std::atomic<int> finished{0};
     std::vector<std::thread> busy;
     for (std::size_t i = 0; i < 4; ++i)
       busy.emplace_back([&, i] {
@@ -223,20 +225,23 @@ SCENARIO(interrupted_all_the_time) {
         CHECK(client.call("get_machine", ("{\"machine_id\":\"" + world.machines.at(i) + "\"}").c_str()).status ==
               CORDON_OK);
         library->next_event(client.handle(), R"({"after":1000000})", 300, nullptr, nullptr);
+        ++finished;
+        while (!over) std::this_thread::yield();  // to be signalled, it has to be there
       });
     std::thread sender([&] {
       while (!over) {
         for (auto &thread : busy) pthread_kill(thread.native_handle(), SIGUSR1);
-        std::this_thread::sleep_for(std::chrono::microseconds(300));
+        std::this_thread::sleep_for(std::chrono::microseconds(300));  // a pace; nobody waits for it
       }
     });
-    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    CHECK(eventually([&] { return finished == 4 && g_handled > 1000; }));
     over = true;
     sender.join();
     for (auto &thread : busy) thread.join();
     CHECK(library->shutdown(client.handle(), -1, nullptr) == CORDON_OK);
   }
-  setitimer(ITIMER_REAL, std::array<itimerval, 1>{}.data(), nullptr);
+  const itimerval never{};
+  setitimer(ITIMER_REAL, &never, nullptr);
   CHECK_SAID(g_handled > 1000, std::to_string(g_handled));
   CHECK(g_of_cordon == 0);
 }
