@@ -144,9 +144,9 @@ TEST_F(Mix, OfEveryFunctionFromManyThreadsWhileTheClientEndsIsCleanAndTrue) {
   // No device has two open actions of one kind, and what the ledger says has ended did.
   const auto host = open();
   EXPECT_EQ(host->call("ledger_check").document["intact"], true);
-  std::map<std::string, std::string> at_service;
-  for (const Json &action : emulator.actions()) at_service[action["id"]] = action["status"];
   const Reply ended = host->call("list_requests", {{"filter", {{"top", 10'000}, {"state", "succeeded"}}}});
+  std::map<std::string, std::string> at_service;  // later than the ledger, for actions go on ending
+  for (const Json &action : emulator.actions()) at_service[action["id"]] = action["status"];
   for (const Json &request : ended.document["requests"])
     EXPECT_EQ(at_service[request["action_id"]], "Succeeded") << request.dump();
 }

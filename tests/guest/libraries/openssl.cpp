@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <thread>
 #include <tuple>
 
@@ -148,7 +149,12 @@ SCENARIO(openssl_without_algorithms) {
 
 /// The arguments are the providers that the host loads into the default context.
 SCENARIO(openssl_providers) {
-  for (const std::string &name : world.arguments) CHECK(OSSL_PROVIDER_load(nullptr, name.c_str()) != nullptr);
+  struct Unload {
+    void operator()(OSSL_PROVIDER *provider) const { OSSL_PROVIDER_unload(provider); }
+  };
+  std::vector<std::unique_ptr<OSSL_PROVIDER, Unload>> loaded;
+  for (const std::string &name : world.arguments)
+    CHECK(loaded.emplace_back(OSSL_PROVIDER_load(nullptr, name.c_str())) != nullptr);
   const bool enough = world.arguments.back() == "default";
   const Library library(world.library);
   const Client client(library, world);

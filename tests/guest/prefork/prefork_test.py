@@ -219,11 +219,13 @@ class WebServer(Prefork):
                 before = self.emulator.posts()
                 while self.emulator.posts() <= before and time.monotonic() < deadline and not done.is_set():
                     time.sleep(0.005)
-                if done.is_set() or not server.workers():
+                workers = server.workers()
+                if done.is_set():
                     return
-                victim = server.workers()[len(killed) % len(server.workers())]
-                os.kill(victim, signal.SIGKILL)
-                killed.append(victim)
+                if workers:
+                    victim = workers[len(killed) % len(workers)]
+                    os.kill(victim, signal.SIGKILL)
+                    killed.append(victim)
 
         done = threading.Event()
         killer = threading.Thread(target=kill_workers)
