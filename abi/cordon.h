@@ -99,8 +99,8 @@ extern "C" {
 #define CORDON_E_NOT_SUPPORTED (-5)
 /*
  * Memory ran out. If the call acts, its outcome is unknown: look it up before repeating it. When it ran out in the
- * midst of work for others than this call, every later call says so too: free the client and open a new one, which goes
- * on with what is recorded.
+ * midst of work for others than this call, every later call says so too (those that change the vault:
+ * CORDON_E_SHUTTING_DOWN): free the client and open a new one, which goes on with what is recorded.
  */
 #define CORDON_E_OUT_OF_MEMORY (-6)
 /* The handle is NULL, freed, or none of ours. */

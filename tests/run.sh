@@ -8,7 +8,7 @@
 #   sh tests/run.sh --bench       only the benchmarks: figures beside their peers, nothing asserted
 #   sh tests/run.sh --load        only what takes its time: 1,000 kills, more broken bytes, and the proofs under load
 #   sh tests/run.sh --guest       only 10,000 lives of the library in one process: load, init, call, shutdown, unload;
-#                                 and lives in which each call of an allocator fails in turn
+#                                 and lives in which each call of an allocator fails in turn (over an hour)
 #   sh tests/run.sh --simulate N  only the simulation, over N seeds (the plain run: 20,000)
 #   sh tests/run.sh --packages    Debian packages and the portable archive, with sums and SBOMs; used in a clean chroot
 #   sh tests/run.sh --mutants     plants mistakes into a copy of the product and shows that the simulation finds each

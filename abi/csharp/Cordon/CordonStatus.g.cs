@@ -34,7 +34,7 @@ public enum CordonStatus
     UnsupportedAbi = -4,
     /// <summary>This build, cloud or credential kind cannot do it.</summary>
     NotSupported = -5,
-    /// <summary>* Memory ran out. If the call acts, its outcome is unknown: look it up before repeating it. When it ran out in the * midst of work for others than this call, every later call says so too: free the client and open a new one, which goes * on with what is recorded.</summary>
+    /// <summary>* Memory ran out. If the call acts, its outcome is unknown: look it up before repeating it. When it ran out in the * midst of work for others than this call, every later call says so too (those that change the vault: * CORDON_E_SHUTTING_DOWN): free the client and open a new one, which goes on with what is recorded.</summary>
     OutOfMemory = -6,
     /// <summary>The handle is NULL, freed, or none of ours.</summary>
     InvalidHandle = -7,
