@@ -71,8 +71,8 @@ class Transport {
  public:
   virtual ~Transport() = default;
   /// Ends early, without an answer, when `scope` is cancelled or its deadline passes; nothing leaves after that, even
-  /// if the process stood still on the way to the server and no timer has had its turn since. A
-  /// request that is not a GET is written to one connection at most. `request` and `scope` must outlive the task.
+  /// if the process stood still on the way to the server and no timer has had its turn since. A request that is not a
+  /// GET is written to one connection at most. `request` and `scope` must outlive the task.
   virtual loop::Task<Exchange> send(const Request &request, loop::Scope &scope) = 0;
 };
 

@@ -52,9 +52,10 @@ class FakeService final : public http::Transport {
     const BootTime connected = clock_.now() + step.connecting;
     Result<void> connecting = co_await loop::sleep_until(connected, scope);
     exchange.ended = clock_.now();
-    if (!connecting || scope.reason() || !step.connects) {
-      exchange.error = !connecting || scope.reason() ? scope.error("connecting to the service")
-                                                     : Error(Status::Network, "connection refused").retry();
+    const bool ended = !connecting || scope.reason();
+    if (ended || !step.connects) {
+      exchange.error =
+          ended ? scope.error("connecting to the service") : Error(Status::Network, "connection refused").retry();
       co_return exchange;
     }
     if (request.departing) request.departing();

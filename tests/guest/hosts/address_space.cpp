@@ -43,11 +43,9 @@ Outcome live_with(const Library &library, const World &world, int mib) try {
   return kShort;
 }
 
-/// ARGUMENTS: none, or how many MiB to try alone, in this process.
 SCENARIO(little_memory) {
   if (kSanitized) std::exit(77);  // its shadow takes all of the address space
   const Library library(world.library);
-  if (!world.arguments.empty()) std::exit(live_with(library, world, std::stoi(world.arguments.at(0))));
   int short_of_it = 0, enough = 0;
   for (int mib = 0; mib <= 240; mib += mib < 40 ? 1 : 50) {
     const pid_t child = fork();

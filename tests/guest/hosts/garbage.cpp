@@ -96,10 +96,8 @@ std::vector<Garbage> bad_times(const std::string &named, bool zero_is_good) {
 
 class Sweep {
  public:
-  Sweep(const Library &library, const World &world) : library_(library), world_(world) {
-    nlohmann::json config = world.config;
-    config_ = kept(config.dump());
-  }
+  Sweep(const Library &library, const World &world)
+      : library_(library), world_(world), config_(kept(world.config.dump())) {}
 
   void run(const nlohmann::json &symbols) {
     for (const auto &symbol : symbols.at("symbols")) run_function(symbol);
@@ -263,10 +261,7 @@ class Sweep {
                                                             : nullptr;
       return {word(good == nullptr ? nullptr : kept(good)), bad_documents("options", {})};
     }
-    if (name == "config_json") {
-      Rule rule{word(config_), bad_documents("config", kRefused)};
-      return rule;
-    }
+    if (name == "config_json") return {word(config_), bad_documents("config", kRefused)};
     if (name == "request_json") {
       const bool submits = function == "cordon_submit";
       const std::string request =

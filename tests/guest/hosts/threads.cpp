@@ -212,7 +212,7 @@ bool cancel_during(int type, int after_us, const std::function<void()> &call) {
     seen.went_on = true;
   });
   while (!seen.began) std::this_thread::yield();
-  std::this_thread::sleep_for(std::chrono::microseconds(after_us));
+  std::this_thread::sleep_for(std::chrono::microseconds(after_us));  // the moment is what is tried; any will do
   const bool in_time = !seen.returned && pthread_cancel(thread.native_handle()) == 0;
   thread.join();
   CHECK(!in_time || seen.returned || type == PTHREAD_CANCEL_ASYNCHRONOUS);
