@@ -177,9 +177,14 @@ Result<void> SqliteStore::begin(Durability durability) {
   return begun.and_then([&] { return expect_own_wal(); }).and_then([&] { return notice_other_writers(); });
 }
 
+/// Not once another program has removed it: what lies under its name since then is another client's.
+bool SqliteStore::has_own_wal() const noexcept {
+  return wal_ == 0 || inode_of(wal_path_) == wal_;
+}
+
 /// SQLite itself would go on writing where nobody reads.
 Result<void> SqliteStore::expect_own_wal() {
-  if (wal_ == 0 || inode_of(wal_path_) == wal_) return {};
+  if (has_own_wal()) return {};
   return fail(
       Status::Ledger,
       fmt::format("the write-ahead log {} was removed while it was in use, as happens when another program uses "
@@ -267,8 +272,9 @@ bool SqliteStore::idle() noexcept {
 void SqliteStore::ending() noexcept {
   sign_last_records();
   // Whoever SQLite takes for the last one removes the write-ahead log, and it goes by file locks that are lost as soon
-  // as the host's own code has closed the ledger's file, as a backup does. The owners' locks can't be lost.
-  sqlite3_db_config(db_->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_last() ? 0 : 1, nullptr);
+  // as the host's own code has closed the ledger's file, as a backup does. The owners' locks can't be lost. It removes
+  // by name, and whoever has lost its own log sees none of the clients that have come since.
+  sqlite3_db_config(db_->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_own_wal() && is_last() ? 0 : 1, nullptr);
 }
 
 bool SqliteStore::is_last() noexcept try {
@@ -294,8 +300,9 @@ void SqliteStore::sign_last_records() noexcept {
 }
 
 void SqliteStore::checkpoint() noexcept {
-  // Nothing depends on it: what can't be copied back now stays in the WAL.
-  sqlite3_wal_checkpoint_v2(db_->handle(), "main", SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  // Nothing depends on it: what can't be copied back now stays in the WAL. A log that was removed is older than the
+  // file.
+  if (has_own_wal()) sqlite3_wal_checkpoint_v2(db_->handle(), "main", SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
   wal_pages_ = 0;
 }
 

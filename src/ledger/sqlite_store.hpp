@@ -55,6 +55,7 @@ class SqliteStore final : public Store, private Tx {
   void checkpoint() noexcept;
   void sign_last_records() noexcept;
   bool is_last() noexcept;
+  bool has_own_wal() const noexcept;
   Result<void> expect_own_wal();
   bool archive_step() noexcept;
   Result<bool> move_to_archive();
