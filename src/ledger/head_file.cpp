@@ -51,10 +51,9 @@ std::optional<HeadFile::Head> HeadFile::read() const {
   return head;
 }
 
-void HeadFile::write(const Head &head) const noexcept {
+void HeadFile::write(std::string_view ledger_id, std::int64_t sequence, std::string_view mac) const noexcept {
   try {
-    const std::string line =
-        fmt::format("{}{:<36} {:020} {}\n", kMagic, head.ledger_id, head.sequence, hex_encode(head.mac));
+    const std::string line = fmt::format("{}{:<36} {:020} {}\n", kMagic, ledger_id, sequence, hex_encode(mac));
     if (::pwrite(fd_, line.data(), line.size(), 0) < 0) return;
   } catch (...) {
     return;

@@ -29,7 +29,7 @@ class HeadFile {
   std::optional<Head> read() const;
   /// Not synced: after a loss of power it may be an older one, never one ahead of the journal. Failure is silent, an
   /// old head is a true one.
-  void write(const Head &head) const noexcept;
+  void write(std::string_view ledger_id, std::int64_t sequence, std::string_view mac) const noexcept;
   /// Makes the head written last survive a loss of power.
   void sync() const noexcept;
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/ids.hpp"
 #include "base/open_file.hpp"
@@ -162,7 +163,7 @@ Result<void> SqliteStore::arrive(const Clock &clock) {
   wal_ = inode_of(wal_path_);
   version_ = -1;  // count the clients again
   if (journal_.tail().sequence == 0 && !head_->read()) {
-    head_->write({ledger_id_, 0, journal_.tail().mac});
+    head_->write(ledger_id_, 0, journal_.tail().mac);
     head_->sync();
   }
   return {};
@@ -246,13 +247,15 @@ Result<void> SqliteStore::leave(bool keep) {
 }
 
 Result<void> SqliteStore::commit() {
-  if (journal_.tail().sequence != committed_.sequence)
-    if (auto done = journal_.checkpoint(false, clock_.utc()); !done) return done;
-  if (auto done = commit_.run(); !done) return done;
   const bool appended = journal_.tail().sequence != committed_.sequence;
-  committed_ = journal_.tail();
+  if (appended)
+    if (auto done = journal_.checkpoint(false, clock_.utc()); !done) return done;
+  // Nothing may fail behind the commit, for it can't be taken back: what takes memory comes before.
+  Journal::Tail reached = journal_.tail();
+  if (auto done = commit_.run(); !done) return done;
+  std::swap(committed_, reached);
   appended_ = appended_ || appended;
-  if (appended && durability_ == Durability::Full) head_->write({ledger_id_, committed_.sequence, committed_.mac});
+  if (appended && durability_ == Durability::Full) head_->write(ledger_id_, committed_.sequence, committed_.mac);
   if (appended && !alone_) peers_.ring();
   if (wal_pages_ >= kLargeWalPages) checkpoint();
   return {};

@@ -1,0 +1,92 @@
+#include <cstdlib>
+#include <fstream>
+#include <new>
+
+#include "ledger/sqlite_store.hpp"
+#include "ledger_fixture.hpp"
+
+// The program's operator new, so that no memory can be had from one moment on.
+namespace {
+thread_local bool g_no_memory = false;
+
+void *allocate(std::size_t size) noexcept {
+  return g_no_memory ? nullptr : std::malloc(size == 0 ? 1 : size);
+}
+}  // namespace
+
+void *operator new(std::size_t size) {
+  if (void *p = allocate(size)) return p;
+  throw std::bad_alloc();
+}
+void *operator new[](std::size_t size) {
+  return operator new(size);
+}
+void *operator new(std::size_t size, const std::nothrow_t &) noexcept {
+  return allocate(size);
+}
+void *operator new[](std::size_t size, const std::nothrow_t &) noexcept {
+  return allocate(size);
+}
+void operator delete(void *p) noexcept {
+  std::free(p);
+}
+void operator delete[](void *p) noexcept {
+  std::free(p);
+}
+void operator delete(void *p, std::size_t) noexcept {
+  std::free(p);
+}
+void operator delete[](void *p, std::size_t) noexcept {
+  std::free(p);
+}
+void operator delete(void *p, const std::nothrow_t &) noexcept {
+  std::free(p);
+}
+void operator delete[](void *p, const std::nothrow_t &) noexcept {
+  std::free(p);
+}
+
+namespace cordon::ledger::test {
+namespace {
+
+/// Whoever is told that it failed takes a request for unsent that others see as being sent.
+TEST(CommitWithoutMemory, WhatIsDurableIsToldAsDone) {
+  const TempDir directory;
+  const FakeClock clock;
+  SystemRandom random;
+  Keyring keyring;
+  keyring.set(1, Secret(std::string(32, 'k')), false);
+  auto peers = StateDir::open(directory.state_dir(), random);
+  ASSERT_TRUE(peers) << peers.error().message;
+  std::ofstream((*peers)->file("ledger.db")).close();
+  auto db = Database::open((*peers)->file("ledger.db"));
+  ASSERT_TRUE(db) << db.error().message;
+  sqlite3 *const handle = (*db)->handle();
+  auto head = HeadFile::open((*peers)->file("ledger.head"));
+  ASSERT_TRUE(head) << head.error().message;
+  auto store = SqliteStore::open(std::move(*db), std::move(*head), **peers, keyring, clock, random);
+  ASSERT_TRUE(store) << store.error().message;
+
+  const auto append = [&] {
+    return (*store)
+        ->begin(Durability::Full)
+        .and_then([&] { return (*store)->enter(true); })
+        .and_then([&] { return (*store)->tx().append(record("x")); })
+        .and_then([&](std::int64_t) { return (*store)->leave(true); })
+        .and_then([&] { return (*store)->commit(); });
+  };
+  ASSERT_TRUE(append());
+  sqlite3_commit_hook(
+      handle, [](void *) { return g_no_memory = true, 0; }, nullptr);
+  bool done = false;
+  try {
+    done = append().has_value();
+  } catch (const std::bad_alloc &) {
+  }
+  g_no_memory = false;
+  EXPECT_TRUE(done);
+  EXPECT_EQ((*store)->committed_sequence(), 2);
+}
+
+}  // namespace
+}  // namespace cordon::ledger::test
