@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor.hpp"
 #include "base/error.hpp"
 #include "base/secure.hpp"
 
@@ -41,17 +42,17 @@ class HelperProcess {
   Error timed_out(std::chrono::milliseconds limit) const;
 
  private:
-  HelperProcess(std::string program, pid_t pid, int process, int output_end);
+  explicit HelperProcess(std::string program);
   Result<bool> reap();
   void read_output();
   void kill_session() noexcept;
   Error failed(const std::string &why) const;
 
   std::string program_;
-  pid_t pid_;
-  int process_;     ///< a pidfd: the number alone may belong to somebody else once the host has reaped it
-  int output_end_;  ///< −1 at the end of the output
-  bool reaped_ = false;
+  pid_t pid_ = -1;
+  Descriptor process_;     ///< a pidfd: the number alone may belong to somebody else once the host has reaped it
+  Descriptor output_end_;  ///< none at the end of the output
+  bool reaped_ = true;     ///< or not started
   Secret output_;
 };
 

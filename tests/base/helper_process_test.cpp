@@ -1,8 +1,10 @@
 #include "base/helper_process.hpp"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,8 +12,21 @@
 #include <chrono>
 #include <cstdio>
 #include <fstream>
+#include <new>
 #include <string>
 #include <thread>
+
+namespace {
+bool g_no_memory_for_output = false;
+}
+
+/// The C library's, which fails on order.
+extern "C" int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int from, int to) noexcept {
+  if (g_no_memory_for_output) return ENOMEM;
+  static const auto real = reinterpret_cast<decltype(&posix_spawn_file_actions_adddup2)>(
+      dlsym(RTLD_NEXT, "posix_spawn_file_actions_adddup2"));
+  return real(actions, from, to);
+}
 
 namespace cordon {
 namespace {
@@ -95,6 +110,12 @@ TEST(HelperProcess, OneThatHangsIsKilledWithItsChildren) {
   errno = 0;
   EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);
   EXPECT_EQ(errno, ECHILD) << "no child is left behind";
+}
+
+TEST(HelperProcess, IsNotStartedWhereItsOutputWouldGoIntoTheHosts) {
+  g_no_memory_for_output = true;
+  EXPECT_THROW((void)shell("echo a secret in the log of the test"), std::bad_alloc);
+  g_no_memory_for_output = false;
 }
 
 TEST(HelperProcess, AChildItLeavesBehindDoesNotHoldItsOutputBack) {
