@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -49,11 +48,10 @@ bool is_archive(std::string_view name) {
 /// The names of the archives, oldest first.
 std::vector<std::string> names_in(const std::string &directory) {
   std::vector<std::string> names;
-  DIR *entries = ::opendir(directory.c_str());
+  const std::unique_ptr<DIR, int (*)(DIR *)> entries(::opendir(directory.c_str()), ::closedir);
   if (entries == nullptr) return names;
-  while (const dirent *entry = ::readdir(entries))
+  while (const dirent *entry = ::readdir(entries.get()))
     if (is_archive(entry->d_name)) names.emplace_back(entry->d_name);
-  ::closedir(entries);
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -63,24 +61,20 @@ Error cannot(const std::string &path, std::string_view what) {
                                            system_reason(errno)));
 }
 
-/// −1: another client has it.
-Result<int> take_lock(const std::string &path) {
-  const int fd = open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-  if (fd < 0) return fail(cannot(path, "opened"));
+/// None: another client has it.
+Result<Descriptor> take_lock(const std::string &path) {
+  Descriptor file(open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+  if (!file) return fail(cannot(path, "opened"));
   struct flock lock {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
-  if (::fcntl(fd, F_OFD_SETLK, &lock) == 0) return fd;
-  const bool held = errno == EAGAIN || errno == EACCES;
-  ::close(fd);
-  if (held) return -1;
+  if (::fcntl(file.get(), F_OFD_SETLK, &lock) == 0) return file;
+  if (errno == EAGAIN || errno == EACCES) return Descriptor();
   return fail(cannot(path, "locked"));
 }
 
 Result<void> make_archive(const std::string &path) {
-  const int fd = open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-  if (fd < 0) return fail(cannot(path, "made"));
-  ::close(fd);
+  if (!Descriptor(open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600))) return fail(cannot(path, "made"));
   return {};
 }
 
@@ -176,14 +170,14 @@ Result<std::unique_ptr<Archive>> Archive::open(const std::string &state_dir, con
                                                UtcTicks now) {
   const std::string directory = state_dir + "/archive";
   if (!make_private_directory(directory) && errno != EEXIST) return fail(cannot(directory, "made"));
-  const auto lock = take_lock(directory + "/lock");
-  if (!lock) return tl::unexpected(lock.error());
-  if (*lock < 0) return nullptr;
+  auto lock = take_lock(directory + "/lock");
+  if (!lock) return tl::unexpected(std::move(lock.error()));
+  if (!*lock) return nullptr;
   // Never a file before the newest, whatever the clock says: each continues the one before.
   const std::vector<std::string> names = names_in(directory);
   std::string name = now.str().substr(0, 7) + ".db";
   if (!names.empty()) name = std::max(name, names.back());
-  std::unique_ptr<Archive> archive(new Archive(*lock, name));
+  std::unique_ptr<Archive> archive(new Archive(std::move(*lock), name));
   const std::string path = directory + "/" + name;
   return make_archive(path)
       .and_then([&] { return Database::open(path); })
@@ -192,11 +186,6 @@ Result<std::unique_ptr<Archive>> Archive::open(const std::string &state_dir, con
         return archive->prepare(ledger_id);
       })
       .map([&] { return std::move(archive); });
-}
-
-Archive::~Archive() {
-  db_.reset();
-  ::close(lock_);
 }
 
 Result<void> Archive::prepare(const std::string &ledger_id) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor.hpp"
 #include "base/utc.hpp"
 #include "ledger/chain_walk.hpp"
 #include "ledger/sqlite.hpp"
@@ -25,7 +26,6 @@ class Archive {
   /// Opens or makes it. nullptr: another client is at it.
   static Result<std::unique_ptr<Archive>> open(const std::string &state_dir, const std::string &ledger_id,
                                                UtcTicks now);
-  ~Archive();
   Archive(const Archive &) = delete;
   Archive &operator=(const Archive &) = delete;
 
@@ -36,12 +36,12 @@ class Archive {
   const std::string &name() const noexcept { return name_; }
 
  private:
-  Archive(int lock, std::string name) : lock_(lock), name_(std::move(name)) {}
+  Archive(Descriptor lock, std::string name) : lock_(std::move(lock)), name_(std::move(name)) {}
   Result<void> prepare(const std::string &ledger_id);
   Result<void> put_all(const ChainLink &base, const std::vector<JournalRow> &records,
                        const std::vector<ArchivedRequest> &requests);
 
-  int lock_;
+  Descriptor lock_;   ///< first, hence last to go
   std::string name_;  ///< "2026-02.db"
   std::unique_ptr<Database> db_;
 };

@@ -2,15 +2,18 @@
 #include <fstream>
 #include <new>
 
+#include "ledger/archive.hpp"
 #include "ledger/sqlite_store.hpp"
 #include "ledger_fixture.hpp"
 
 // The program's operator new, so that no memory can be had from one moment on.
 namespace {
-thread_local bool g_no_memory = false;
+thread_local long g_allocations_left = -1;  // −1: no limit
 
 void *allocate(std::size_t size) noexcept {
-  return g_no_memory ? nullptr : std::malloc(size == 0 ? 1 : size);
+  if (g_allocations_left == 0) return nullptr;
+  if (g_allocations_left > 0) --g_allocations_left;
+  return std::malloc(size == 0 ? 1 : size);
 }
 }  // namespace
 
@@ -50,7 +53,7 @@ namespace cordon::ledger::test {
 namespace {
 
 /// Whoever is told that it failed takes a request for unsent that others see as being sent.
-TEST(CommitWithoutMemory, WhatIsDurableIsToldAsDone) {
+TEST(WithoutMemory, WhatIsDurableIsToldAsDone) {
   const TempDir directory;
   const FakeClock clock;
   SystemRandom random;
@@ -77,15 +80,37 @@ TEST(CommitWithoutMemory, WhatIsDurableIsToldAsDone) {
   };
   ASSERT_TRUE(append());
   sqlite3_commit_hook(
-      handle, [](void *) { return g_no_memory = true, 0; }, nullptr);
+      handle, [](void *) { return g_allocations_left = 0, 0; }, nullptr);
   bool done = false;
   try {
     done = append().has_value();
   } catch (const std::bad_alloc &) {
   }
-  g_no_memory = false;
+  g_allocations_left = -1;
   EXPECT_TRUE(done);
   EXPECT_EQ((*store)->committed_sequence(), 2);
+}
+
+/// Or no client would archive anything any more.
+TEST(WithoutMemory, AnArchiveThatCouldNotBeOpenedIsNotKeptLocked) {
+  const TempDir directory;
+  const std::string ledger_id = "ledger";
+  const UtcTicks now = FakeClock().utc();
+  const auto opens = [&](long allocations) {
+    g_allocations_left = allocations;
+    bool opened = false;
+    try {
+      const auto archive = Archive::open(directory.path(), ledger_id, now);
+      opened = archive && *archive != nullptr;
+    } catch (const std::bad_alloc &) {
+    }
+    g_allocations_left = -1;
+    return opened;
+  };
+  long allowed = 0;
+  for (; allowed < 1000 && !opens(allowed); ++allowed) ASSERT_TRUE(opens(-1)) << "after " << allowed << " allocations";
+  EXPECT_GT(allowed, 0);
+  EXPECT_LT(allowed, 1000);
 }
 
 }  // namespace
