@@ -12,6 +12,26 @@ namespace {
 
 constexpr std::size_t kMaxPlaceInMessage = 200;
 constexpr std::size_t kMaxPointer = 4096;
+// What came from outside, and what is written around it.
+constexpr int kStoredDepth = 2 * JsonLimits().depth;
+
+/// Counted before anything is built, for what is built has to be destroyed again.
+bool is_nested_deeper(std::string_view text, int limit) {
+  int depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted && c == '\\')
+      ++i;
+    else if (c == '"')
+      quoted = !quoted;
+    else if (!quoted && (c == '[' || c == '{') && ++depth > limit)
+      return true;
+    else if (!quoted && (c == ']' || c == '}'))
+      --depth;
+  }
+  return false;
+}
 
 /// Walks a document without building it: finds duplicate keys and excessive depth, and knows where it is.
 class StrictWalk final : public nlohmann::json_sax<Json> {
@@ -99,6 +119,11 @@ Result<Json> parse_json(std::string_view text, std::string_view what, JsonLimits
     return fail(Error(Status::InvalidArgument, fmt::format("{} {}{}", what, place, walk.problem())).at(pointer));
   }
   return Json::parse(text);
+}
+
+Json parse_stored(std::string_view text) {
+  if (is_nested_deeper(text, kStoredDepth)) return Json(Json::value_t::discarded);
+  return Json::parse(text, nullptr, false);
 }
 
 std::string json_pointer_token(std::string_view key) {

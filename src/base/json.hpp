@@ -23,6 +23,10 @@ struct JsonLimits {
 /// JSON pointer of the place and never the text found there.
 Result<Json> parse_json(std::string_view text, std::string_view what, JsonLimits limits = {});
 
+/// For what this project has written itself and somebody may have changed since, as a row of the ledger: discarded
+/// (is_discarded()) when it is no JSON, or nested deeper than anything that is ever written.
+Json parse_stored(std::string_view text);
+
 /// The reference token for a key: "~" and "/" escaped.
 std::string json_pointer_token(std::string_view key);
 

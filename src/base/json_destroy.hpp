@@ -17,7 +17,8 @@ void destroy_part(T *part) noexcept {
   Allocator<T>().deallocate(part, 1);
 }
 
-/// As deep a recursion as the document, which parse_json() limits; so is that of copying or writing one.
+/// As deep a recursion as the document, which parse_json() and parse_stored() limit; so is that of copying or writing
+/// one.
 template <template <class> class Allocator, class Value>
 void destroy_value(Value &value, nlohmann::detail::value_t type) noexcept {
   switch (type) {

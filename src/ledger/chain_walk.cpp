@@ -12,7 +12,7 @@ namespace {
 /// Whether the row says that everything up to the base was archived.
 bool vouches_for(const JournalRow &row, const ChainLink &base) {
   if (row.kind != kArchiveKind) return false;
-  const Json body = Json::parse(row.body, nullptr, false);
+  const Json body = parse_stored(row.body);
   return body.is_object() && int_or(body, "through", -1) == base.sequence &&
          text_or(body, "mac") == hex_encode(base.mac) && text_or(body, "digest") == hex_encode(base.digest);
 }

@@ -24,7 +24,7 @@ Json checkpoint_body(const Keyring &keyring, const CheckpointTerms &terms) {
 
 std::string check_checkpoint(const JournalRow &row, const ChainLink &last, std::string_view ledger_id,
                              std::string_view public_key) {
-  const Json body = Json::parse(row.body, nullptr, false);
+  const Json body = parse_stored(row.body);
   const auto wrong = [&](const char *what) { return fmt::format("the checkpoint {} {}", row.sequence, what); };
   if (!body.is_object()) return wrong("can't be read");
   if (int_or(body, "through", -1) != last.sequence || text_or(body, "digest") != hex_encode(last.digest))

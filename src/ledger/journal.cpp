@@ -147,7 +147,7 @@ Result<ChainLink> Journal::newest_mark(std::int64_t at_least) {
 }
 
 Result<bool> Journal::is_sound(const JournalRow &row) {
-  if (!keyring_.has_key()) return !Json::parse(row.body, nullptr, false).is_discarded();
+  if (!keyring_.has_key()) return !parse_stored(row.body).is_discarded();
   return link_at(row.sequence - 1).map([&](const std::optional<ChainLink> &before) {
     return before && row.mac == mac_of(keyring_, before->mac, row);
   });
@@ -177,7 +177,7 @@ Result<std::vector<JournalRecord>> Journal::after(std::int64_t cursor, const Eve
     record.request = RequestId::trusted(std::move(row.request));
     record.tenant = std::move(row.tenant);
     record.owner = std::move(row.owner);
-    record.body = Json::parse(row.body, nullptr, false);
+    record.body = parse_stored(row.body);
     records.push_back(std::move(record));
   }
 }
@@ -236,7 +236,7 @@ Result<std::string> Journal::check_record_of(const RequestRow &request, std::int
   const auto sound = is_sound(row);
   if (!sound) return tl::unexpected(sound.error());
   if (!*sound) return fmt::format("record {}, on which it rests, is not what was written", sequence);
-  const Json body = Json::parse(row.body, nullptr, false);
+  const Json body = parse_stored(row.body);
   const Json action = body.is_object() ? body.value("action", Json::object()) : Json::object();
   const auto differs = [&](const char *what) {
     return fmt::format("its row and record {} differ in the {}", sequence, what);

@@ -114,13 +114,13 @@ Result<RequestRow> RequestTable::read(const Rows &rows) const {
   row.match_key = rows.text(4);
   row.idempotency_key = rows.text(5);
   row.fingerprint = rows.text(6);
-  row.parameters = Json::parse(rows.text(7), nullptr, false);
+  row.parameters = parse_stored(rows.text(7));
   row.created = UtcTicks::from_unix_ticks(rows.integer(8));
   row.lane = rows.text(9);
   const auto state = parse_state(rows.text(10));
   row.action_id = ActionId::trusted(rows.text(11));
-  row.document = Json::parse(rows.text(12), nullptr, false);
-  row.progress = Json::parse(rows.text(13), nullptr, false);
+  row.document = parse_stored(rows.text(12));
+  row.progress = parse_stored(rows.text(13));
   row.updated = UtcTicks::from_unix_ticks(rows.integer(14));
   row.expires = UtcTicks::from_unix_ticks(rows.integer(15));
   row.owner = rows.text(16);

@@ -16,7 +16,7 @@ constexpr std::size_t kStep = 500;
 
 /// Others tell of something else about a request: that it was refused, or by whom it was taken over.
 bool tells_state(const JournalRow &row) {
-  const Json body = Json::parse(row.body, nullptr, false);
+  const Json body = parse_stored(row.body);
   return body.is_object() && body.contains("action");
 }
 

@@ -120,7 +120,7 @@ Json ocsf_event(const ledger::JournalRow &row, std::string_view ledger_id, const
                 {"severity_id", 1},
                 {"metadata", metadata(row, ledger_id)},
                 {"unmapped", {{"owner", row.owner}}}};
-  const Json body = Json::parse(row.body, nullptr, false);
+  const Json body = parse_stored(row.body);
   const Json action = body.is_object() ? body.value("action", Json(nullptr)) : Json(nullptr);
   if (action.is_object()) {
     remediation_event(event, row, action, catalogue);

@@ -114,6 +114,17 @@ TEST(ReadJson, IntegersTooLargeForTheTypeFallBack) {
   EXPECT_EQ(int_or(Json{{"n", 18446744073709551615ULL}}, "n", 7), 7);
 }
 
+TEST(StoredJson, IsDiscardedWhenItIsNoneOrTooDeep) {
+  const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  EXPECT_EQ(parse_stored(R"({"a":["\"]}]"]})")["a"][0], R"("]}])");
+  EXPECT_TRUE(parse_stored(nested(64)).is_array());
+  EXPECT_TRUE(parse_stored('"' + std::string(100, '[') + '"').is_string());
+  EXPECT_TRUE(parse_stored(R"(["\\",)" + nested(64) + "]").is_discarded());
+  EXPECT_TRUE(parse_stored(nested(1'000'000)).is_discarded());
+  EXPECT_TRUE(parse_stored(std::string(1'000'000, '{')).is_discarded());
+  EXPECT_TRUE(parse_stored("").is_discarded());
+}
+
 TEST(DumpJson, SortsKeysAndReplacesInvalidUtf8) {
   EXPECT_EQ(dump(Json{{"b", 1}, {"a", "x"}}), R"({"a":"x","b":1})");
   EXPECT_EQ(dump(Json("a\xff")), "\"a\xef\xbf\xbd\"");

@@ -86,6 +86,33 @@ TEST_F(DamageTest, ARowThatCannotBeReadStopsNobodyButItself) {
   EXPECT_EQ(state_of("2"), State::Queued);
 }
 
+/// Deeper than a thread's stack.
+constexpr const char *kDeep = "replace(hex(zeroblob(50000)), '0', '[')";
+
+TEST_F(DamageTest, ARowNestedTooDeepIsTakenAsDamagedAndNobodyDies) {
+  put("1", State::Queued);
+  put("2", State::Queued);
+  put("3", State::Pending);
+  reopen_after(
+      fmt::format("UPDATE requests SET document = {0}, progress = {0} || replace({0}, '[', ']')"
+                  " WHERE id LIKE '%1'; UPDATE requests SET parameters = {0} WHERE id LIKE '%3'",
+                  kDeep));
+  EXPECT_EQ(state_of("1"), State::Unknown);
+  EXPECT_EQ(state_of("2"), State::Queued);
+  EXPECT_EQ(state_of("3"), State::Unknown);
+}
+
+TEST_F(DamageTest, ARecordNestedTooDeepIsNamedAndNobodyDies) {
+  put("1", State::Queued);
+  put("2", State::Queued);
+  RawFile(directory_.state_dir()).run(fmt::format("UPDATE journal SET body = {} WHERE sequence = 2", kDeep));
+  EXPECT_THAT(differences(), ::testing::ElementsAre(HasSubstr("000000000002: record 2")));
+  EXPECT_EQ(events().size(), 1u);
+  close();
+  open();
+  EXPECT_THAT(ledger_->damage(), HasSubstr("record 2"));
+}
+
 TEST_F(DamageTest, AnOlderCopyOfTheLedgerSendsNothingOfWhatItHolds) {
   put("1", State::Queued);
   close();
