@@ -4,6 +4,7 @@
 
 #include <semaphore>
 
+#include "plugin/handover.hpp"
 #include "plugin/runtime.hpp"
 
 namespace cordon::plugin {
@@ -52,6 +53,14 @@ inline Error disk_too_slow(bool acts) {
   return error;
 }
 
+/// What a host is told whose call the loop has not even begun, and will not.
+inline Error not_begun() {
+  return Error(Status::Deadline,
+               "the library's own thread did not come to this call in time, as on a machine that is overloaded or was "
+               "stopped; nothing was sent and nothing will be")
+      .retry();
+}
+
 /// A call on its way to the loop and back. The host's thread waits until it is served; what it began goes on if the
 /// host has given up waiting, so `work` refers to nothing of the host's stack once it has been called.
 template <class T>
@@ -62,6 +71,7 @@ struct Runtime::Call {
   std::optional<BootTime> deadline;
   Work<T> work;
   bool acts;
+  Handover handover;
   std::optional<Result<T>> result;  ///< none: memory ran out
   std::binary_semaphore done{0};
 };
@@ -98,7 +108,9 @@ template <class T>
 loop::Task<void> Runtime::serve(std::shared_ptr<Call<T>> call) {
   Service service(*this, call->call_id, call->deadline, call->done);
   try {
-    call->result.emplace(co_await call->work(service.scope));
+    std::optional<loop::Task<Result<T>>> task;
+    if (!call->handover.take([&] { task.emplace(call->work(service.scope)); })) co_return;
+    call->result.emplace(co_await std::move(*task));
   } catch (const std::bad_alloc &) {
     if (call->acts) throw;  // a request that nobody works on any more
   } catch (const std::exception &e) {
@@ -126,7 +138,8 @@ Result<T> Runtime::run(const std::string &call_id, std::int32_t timeout_ms, Work
     start_locked();
     loop_.scheduler().post([this, call] { begin_serving(call); });
   }
-  if (!call->done.try_acquire_for(limit + kDiskPatience)) return fail(disk_too_slow(acts));
+  if (!call->done.try_acquire_for(limit + kDiskPatience))
+    return fail(call->handover.leave() ? not_begun() : disk_too_slow(acts));
   if (!call->result) return fail(ended_without_result(Status::OutOfMemory, "memory ran out during the call"));
   return std::move(*call->result);
 }
