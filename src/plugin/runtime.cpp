@@ -65,12 +65,14 @@ Runtime::~Runtime() {
 
 void Runtime::start_locked() {
   if (started_) return;
-  loop_.start();
-  started_ = true;  // not before: without its thread nobody would serve a call
-  loop_.scheduler().post([this, state_dir = config_.state_dir] {
+  // Made before the thread is there: started without it, the client would never recover.
+  auto begin = loop::prepare([this, state_dir = config_.state_dir] {
     loop_.scheduler().spawn(recover());
     loop_.scheduler().spawn(listen(state_dir));
   });
+  loop_.start();
+  started_ = true;  // not before: without its thread nobody would serve a call
+  loop_.scheduler().post(std::move(begin));
 }
 
 /// Hears what other clients of the ledger do, or looks often where that can't be had. Not at once: a process that is
