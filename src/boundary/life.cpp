@@ -49,7 +49,7 @@ int32_t cordon_shutdown(cordon_client *client, int32_t timeout_ms, cordon_error 
 
 void cordon_client_free(cordon_client *client) {
   guard(nullptr, [&]() -> Result<Status> {
-    if (const auto ended = Clients::instance().remove(client)) (void)ended->shutdown(-1);
+    Clients::instance().end(client);
     return Status::Ok;
   });
 }

@@ -24,6 +24,9 @@ class Client {
  public:
   /// `config_json` absent: $CORDON_CONFIG, then /etc/cordon/cordon.json.
   static Result<std::shared_ptr<Client>> open(std::string_view config_json);
+  /// Initialises the libraries that a client's threads use, as open() does too. When it returns they have registered
+  /// what they do at the process' end.
+  static void load_libraries();
   virtual ~Client() = default;
 
   virtual Result<void> reload(std::string_view config_json) = 0;

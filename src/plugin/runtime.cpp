@@ -1,5 +1,9 @@
 #include "plugin/runtime.hpp"
 
+#include <curl/curl.h>
+
+#include <new>
+
 #include "base/out_of_memory.hpp"
 #include "embedded/plugin_manifest.hpp"
 #include "plugin/runtime_call.hpp"
@@ -7,6 +11,10 @@
 namespace cordon::plugin {
 std::string_view manifest() {
   return embedded::plugin_manifest;
+}
+
+void Client::load_libraries() {
+  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) throw std::bad_alloc();
 }
 
 Result<std::shared_ptr<Client>> Client::open(std::string_view config_json) {

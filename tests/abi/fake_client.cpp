@@ -3,10 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <new>
 #include <stdexcept>
+#include <thread>
 
 #include "base/json.hpp"
 #include "base/text.hpp"
@@ -17,7 +19,8 @@
 //   "status:<number>"                                   answers with this status
 //   "wait"                                              waits for shutdown, or for an interrupt if it has a call id
 //   "announce"                                          the same, with a line on standard error once it waits
-// Anything else is answered with CORDON_OK and what arrived.
+// Anything else is answered with CORDON_OK and what arrived. With the config "slow:<descriptor>" opening and shutting
+// down last a moment, and write "o" at the beginning and "O" at the end of opening, "s" and "S" of shutting down.
 namespace cordon::plugin {
 namespace {
 
@@ -27,12 +30,31 @@ Json arrived(std::string_view text) {
   return text.data() == nullptr ? Json(nullptr) : Json(text);
 }
 
+/// Writes the letters of what takes a moment.
+class Slow {
+ public:
+  explicit Slow(std::string_view config) {
+    if (config.starts_with("slow:")) fd_ = static_cast<int>(*parse_int(config.substr(5)));
+  }
+  void last(char begin, char end) const {
+    if (fd_ < 0 || ::write(fd_, &begin, 1) != 1) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    (void)!::write(fd_, &end, 1);
+  }
+
+ private:
+  int fd_ = -1;
+};
+
 class FakeClient final : public Client {
  public:
+  explicit FakeClient(Slow slow) : slow_(slow) {}
+
   Result<void> reload(std::string_view config) override { return without_document(obey("reload", config, {config})); }
 
   Result<void> shutdown(std::int32_t) override {
     const std::lock_guard lock(mutex_);
+    if (!closed_) slow_.last('s', 'S');
     closed_ = true;
     closing_.notify_all();
     return {};
@@ -133,6 +155,7 @@ class FakeClient final : public Client {
     return fail(error);
   }
 
+  const Slow slow_;
   std::mutex mutex_;
   std::condition_variable closing_;
   bool closed_ = false;
@@ -145,8 +168,12 @@ class FakeClient final : public Client {
 Result<std::shared_ptr<Client>> Client::open(std::string_view config_json) {
   if (config_json == "throw:bad_alloc") throw std::bad_alloc();
   if (config_json == "status:-26") return fail(Status::VaultLocked, "as the test told");
-  return std::make_shared<FakeClient>();
+  const Slow slow(config_json);
+  slow.last('o', 'O');
+  return std::make_shared<FakeClient>(slow);
 }
+
+void Client::load_libraries() {}
 
 std::string_view manifest() {
   return R"({"name":"cordon","operations":{"operations":[{"name":"isolate","kind":"action"},)"
