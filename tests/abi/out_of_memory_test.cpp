@@ -1,55 +1,11 @@
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "abi/calls.hpp"
 #include "base/secure_json.hpp"
-
-// The library's operator new is this program's, so that any allocation of it can be made to fail.
-namespace {
-thread_local long g_allocations_left = -1;  // −1: no limit
-
-void *allocate(std::size_t size) {
-  if (g_allocations_left == 0) return nullptr;
-  if (g_allocations_left > 0) --g_allocations_left;
-  return std::malloc(size == 0 ? 1 : size);
-}
-}  // namespace
-
-void *operator new(std::size_t size) {
-  if (void *p = allocate(size)) return p;
-  throw std::bad_alloc();
-}
-void *operator new[](std::size_t size) {
-  return operator new(size);
-}
-void *operator new(std::size_t size, const std::nothrow_t &) noexcept {
-  return allocate(size);
-}
-void *operator new[](std::size_t size, const std::nothrow_t &) noexcept {
-  return allocate(size);
-}
-void operator delete(void *p) noexcept {
-  std::free(p);
-}
-void operator delete[](void *p) noexcept {
-  std::free(p);
-}
-void operator delete(void *p, std::size_t) noexcept {
-  std::free(p);
-}
-void operator delete[](void *p, std::size_t) noexcept {
-  std::free(p);
-}
-void operator delete(void *p, const std::nothrow_t &) noexcept {
-  std::free(p);
-}
-void operator delete[](void *p, const std::nothrow_t &) noexcept {
-  std::free(p);
-}
+#include "support/failing_new.hpp"
 
 namespace {
 

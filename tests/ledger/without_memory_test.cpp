@@ -1,56 +1,15 @@
-#include <cstdlib>
 #include <fstream>
 #include <new>
 
 #include "ledger/archive.hpp"
 #include "ledger/sqlite_store.hpp"
 #include "ledger_fixture.hpp"
-
-// The program's operator new, so that no memory can be had from one moment on.
-namespace {
-thread_local long g_allocations_left = -1;  // −1: no limit
-
-void *allocate(std::size_t size) noexcept {
-  if (g_allocations_left == 0) return nullptr;
-  if (g_allocations_left > 0) --g_allocations_left;
-  return std::malloc(size == 0 ? 1 : size);
-}
-}  // namespace
-
-void *operator new(std::size_t size) {
-  if (void *p = allocate(size)) return p;
-  throw std::bad_alloc();
-}
-void *operator new[](std::size_t size) {
-  return operator new(size);
-}
-void *operator new(std::size_t size, const std::nothrow_t &) noexcept {
-  return allocate(size);
-}
-void *operator new[](std::size_t size, const std::nothrow_t &) noexcept {
-  return allocate(size);
-}
-void operator delete(void *p) noexcept {
-  std::free(p);
-}
-void operator delete[](void *p) noexcept {
-  std::free(p);
-}
-void operator delete(void *p, std::size_t) noexcept {
-  std::free(p);
-}
-void operator delete[](void *p, std::size_t) noexcept {
-  std::free(p);
-}
-void operator delete(void *p, const std::nothrow_t &) noexcept {
-  std::free(p);
-}
-void operator delete[](void *p, const std::nothrow_t &) noexcept {
-  std::free(p);
-}
+#include "support/failing_new.hpp"
 
 namespace cordon::ledger::test {
 namespace {
+
+using cordon::test::g_allocations_left;
 
 /// Whoever is told that it failed takes a request for unsent that others see as being sent.
 TEST(WithoutMemory, WhatIsDurableIsToldAsDone) {
