@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,6 +20,18 @@ int local_port_of(int fd) {
   if (address.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in &>(address).sin_port);
   if (address.ss_family == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6 &>(address).sin6_port);
   return 0;
+}
+
+/// For how long the peer may leave bytes without a sign that they have arrived. Shorter than the service has to answer
+/// a request, so that its bytes have either arrived by then or never do.
+constexpr unsigned kUnacknowledgedMs = 20'000;
+
+/// What was given up must not reach the service later: by itself the kernel goes on for minutes to deliver what a
+/// closed socket, or that of a process that is dead, still holds.
+void drop_bytes_at_close(int fd) {
+  const linger at_once{1, 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUnacknowledgedMs, sizeof kUnacknowledgedMs);
 }
 
 bool has_hung_up(int fd) {
@@ -44,6 +57,7 @@ bool Sockets::closed_by_peer(int local_port) const {
 curl_socket_t Sockets::on_open(void *self, curlsocktype, curl_sockaddr *address) {
   const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   if (fd < 0) return CURL_SOCKET_BAD;
+  drop_bytes_at_close(fd);
   try {
     static_cast<Sockets *>(self)->sockets_.insert(fd);
   } catch (...) {  // out of memory; no exception may cross libcurl

@@ -7,7 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <future>
 #include <memory>
@@ -160,6 +162,29 @@ TEST_F(CurlLoopTest, RemovedTransfer_ReportsNothingAndItsConnectionCloses) {
   }
   close(peer);
   on_loop([&] { EXPECT_FALSE(reported); });
+}
+
+TEST_F(CurlLoopTest, RemovedTransfer_DeliversNothingThatTheKernelStillHeld) {
+  const SilentServer server;
+  loop.start();
+  EasyPtr easy = easy_for(server.url());
+  const std::string body(32 << 20, 'x');  // more than the sockets' buffers hold
+  curl_easy_setopt(easy.get(), CURLOPT_POSTFIELDS, body.c_str());
+  curl_easy_setopt(easy.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  on_loop([&] { loop.add(easy.get(), [](CURLcode) {}); });
+  const int connection = server.accept();
+  std::array<char, 1 << 16> buffer{};
+  ASSERT_GT(recv(connection, buffer.data(), buffer.size(), 0), 0) << "it is on its way";
+  on_loop([&] {
+    loop.remove(easy.get());
+    easy.reset();
+  });
+  ssize_t got = 0;
+  do got = recv(connection, buffer.data(), buffer.size(), 0);
+  while (got > 0);
+  EXPECT_EQ(got, -1) << "an orderly end would mean that all was delivered";
+  EXPECT_EQ(errno, ECONNRESET);
+  close(connection);
 }
 
 TEST_F(CurlLoopTest, Callback_MayAddTheHandleAgain) {
