@@ -68,8 +68,12 @@ void fill_defaults(Json &request, const Json &schema) {
     if (property.contains("default") && !request.contains(key)) request[key] = property["default"];
 }
 
-const std::string &shown(const MatchField &field, const MachineAction &action) {
-  return field.in == MatchField::In::Scope ? action.scope : action.file_identifier;
+/// What the action says of the field; empty where it says nothing that could be compared: a request names its file by
+/// SHA-1.
+std::string_view shown(const MatchField &field, const MachineAction &action) {
+  if (field.in == MatchField::In::Scope) return action.scope;
+  const std::string &type = action.file_identifier_type;
+  return type.empty() || equal_ignoring_case(type, "Sha1") ? action.file_identifier : std::string_view();
 }
 
 bool shows(const MatchField &field, const Json &request, const MachineAction &action) {

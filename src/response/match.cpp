@@ -13,8 +13,9 @@ bool does_the_same(const Live &live, const MachineAction &action) {
 }  // namespace
 
 bool carries_our_mark(const ledger::RequestRow &row, const MachineAction &action) {
-  return action.external_id == row.id.str() ||
-         action.requestor_comment.find(comment_marker(row.id)) != std::string::npos;
+  // The marker is a part of the id: another request's may be equal, above all where a host makes ids by counting.
+  if (const auto named = RequestId::parse(action.external_id)) return *named == row.id;
+  return action.requestor_comment.find(comment_marker(row.id)) != std::string::npos;
 }
 
 Match match_answer(const Live &live, const MachineAction &action, std::optional<UtcTicks> not_before) {

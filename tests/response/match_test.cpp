@@ -87,6 +87,29 @@ TEST_F(Matching, AnEqualMarkerOnAnotherFileIsNotTakenForOurs) {
   EXPECT_EQ(find_ours(*live, only_twin), nullptr);
 }
 
+TEST_F(Matching, AnEqualMarkerOfAnotherRequestIsNotTakenForOurs) {
+  // A host may make its ids by counting: then all of its markers are equal.
+  MachineAction earlier = action();
+  earlier.status = defender::ActionStatus::Succeeded;
+  earlier.requestor_comment = "INC-7 [cordon:6a1f2c3d0b4e]";
+  earlier.external_id = "6a1f2c3d-0b4e-4f00-8000-000000000002";
+  const std::vector<MachineAction> listed = {earlier};
+  EXPECT_EQ(find_ours(*live, listed), nullptr);
+  earlier.external_id = "INC-7";
+  const std::vector<MachineAction> of_no_request = {earlier};
+  EXPECT_NE(find_ours(*live, of_no_request), nullptr) << "an id that is none of ours says nothing";
+}
+
+TEST_F(Matching, AnActionThatNamesTheFileByAnotherHashDoesNotContradict) {
+  MachineAction by_sha256 = action();
+  by_sha256.file_identifier = std::string(64, 'f');
+  by_sha256.file_identifier_type = "Sha256";
+  const std::vector<MachineAction> listed = {by_sha256};
+  EXPECT_EQ(find_adoptable(*live, listed), nullptr) << "nor does it show that it is the same";
+  by_sha256.external_id = live->row.id.str();
+  EXPECT_EQ(match_answer(*live, by_sha256, std::nullopt), Match::Ours);
+}
+
 TEST_F(Matching, OnlyAnOpenActionThatDoesTheSameIsAdopted) {
   MachineAction ended = action();
   ended.status = defender::ActionStatus::Succeeded;
