@@ -27,6 +27,11 @@ void Scope::set_deadline(BootTime deadline) {
   timer_ = scheduler_.at(deadline, [this] { cancel(Status::Deadline); });
 }
 
+void Scope::renew(BootTime deadline) {
+  reason_.reset();
+  set_deadline(deadline);
+}
+
 void Scope::cancel(Status reason) {
   if (reason_) return;
   reason_ = reason;

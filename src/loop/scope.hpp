@@ -31,6 +31,8 @@ class Scope {
   std::optional<BootTime> deadline() const { return deadline_; }
   /// Moves the deadline; has no effect once cancelled.
   void set_deadline(BootTime deadline);
+  /// Begins anew, as if it had never been cancelled. Nobody may be waiting on it.
+  void renew(BootTime deadline);
   Scheduler &scheduler() const { return scheduler_; }
 
  private:

@@ -128,6 +128,7 @@ loop::Task<Result<Outcome>> Runtime::halt(std::string scope, std::string reason,
   const auto write = [&halt](Tx &tx) { return response::put_halt(tx, halt); };
   Result<void> written = co_await ledger_->run(Durability::Full, write);
   if (!written) co_return fail(std::move(written.error()));
+  co_await responder_.recall_halted();
   Json document = {{"halted", halt.document()}};
   co_return Outcome(Status::Ok, std::move(document));
 }

@@ -52,6 +52,12 @@ bool is_blocking(const RequestRow &row) {
   return bool_or(row.progress, "blocking", false);
 }
 
+void recall(Live &live) {
+  if (live.recallable == nullptr || live.bytes_left) return;
+  live.recalled = true;
+  live.recallable->cancel(Status::NotSent);
+}
+
 void take_wishes(RequestRow &row, const RequestRow &wished) {
   if (wished.boot_id == row.boot_id && wished.deadline > row.deadline) {
     row.deadline = wished.deadline;

@@ -4,6 +4,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "response/document.hpp"
 #include "response/reader.hpp"
@@ -31,8 +33,10 @@ struct Live {
   std::optional<Error> error;  ///< why it was refused or not sent
   bool bytes_left = false;     ///< of the attempt under way: it may be at the service
   bool given_up = false;       ///< an unknown outcome was looked for, or could not be recorded: waiting is no use
-  int attending = 0;           ///< submissions and looks that work on it: at most one, and its successor
-  int holders = 0;             ///< blocking calls that may take it back; an asynchronous request has one for ever
+  loop::Scope *recallable = nullptr;  ///< of what a marked request waits for before its first byte may leave
+  bool recalled = false;              ///< it was called back from there: it waits in the queue again
+  int attending = 0;                  ///< submissions and looks that work on it: at most one, and its successor
+  int holders = 0;  ///< blocking calls that may take it back; an asynchronous request has one for ever
 };
 using LivePtr = std::shared_ptr<Live>;
 
@@ -50,6 +54,24 @@ class Attendance {
  private:
   LivePtr live_;
 };
+
+/// Marks `scope` as what recall() ends, as long as it lives.
+class Recallable {
+ public:
+  Recallable(LivePtr live, loop::Scope &scope) : live_(std::move(live)) {
+    live_->recallable = &scope;
+    live_->recalled = false;
+  }
+  ~Recallable() { live_->recallable = nullptr; }
+  Recallable(const Recallable &) = delete;
+  Recallable &operator=(const Recallable &) = delete;
+
+ private:
+  LivePtr live_;
+};
+
+/// Calls a request back into the queue that is marked as being sent, if no byte of it has left.
+void recall(Live &live);
 
 /// Changes a request's row, given as the ledger has it at this moment. False: it has gone on meanwhile, and nothing is
 /// to be changed any more.
@@ -84,6 +106,18 @@ class Book {
   /// Rung at each change, here or by another client, of whatever request.
   loop::Event &news() { return news_; }
 
+  /// What became of one of this client's requests could not be recorded, and nobody works on it now.
+  struct Left {
+    Left() = default;
+    ledger::RequestRow row;
+    std::optional<Status> stopped_by;  ///< no byte of it left, and none is wanted to
+    std::int64_t slot = 0;             ///< of the quota, still to be given back
+    BootTime ended{};
+  };
+  void leave(Left left) { left_.push_back(std::move(left)); }
+  /// What was left since the last call: it has to be taken up again.
+  std::vector<Left> take_left() { return std::exchange(left_, {}); }
+
  private:
   void tell(const ledger::RequestRow &row);
 
@@ -92,6 +126,7 @@ class Book {
   std::size_t sweep_at_ = 64;  // entries at which the expired ones are dropped
   std::function<void(const std::string &)> on_in_flight_;
   loop::Event news_;
+  std::vector<Left> left_;
 };
 
 /// The service holds it and has not ended it.

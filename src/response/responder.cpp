@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "response/begun.hpp"
+#include "response/halt.hpp"
 
 namespace cordon::response {
 namespace {
@@ -42,7 +43,8 @@ Responder::Responder(Seams &seams, Timing timing, TenantNamed tenant_named)
           [this](const RequestRow &row) {
             if (const LivePtr live = enter(row)) attend(live);
           },
-          [this](const std::string &tenant) { tracker_.follow(tenant); }) {
+          [this](const std::string &tenant) { tracker_.follow(tenant); },
+          [this] { seams_.scheduler.spawn(recall_halted()); }) {
   book_.set_on_in_flight([this](const std::string &name) { tracker_.follow(name); });
   submission_.set_cancel(
       [this](LivePtr undo, RequestRow forward) { return cancel_forward(std::move(undo), std::move(forward)); });
@@ -123,7 +125,7 @@ loop::Task<Result<Outcome>> Responder::wait_for(Begun begun, bool until_finished
 /// else wants it, and says which side it is on.
 loop::Task<Result<Outcome>> Responder::end_early(Begun begun, Error why) {
   LivePtr live = begun.live;
-  const bool unwanted = live->holders == 1 || live->sending.reason();
+  const bool unwanted = (live->holders == 1 && is_blocking(live->row)) || live->sending.reason();
   if (unwanted && may_be_taken_back(*live)) co_await take_back(live, why.status);
   if (ledger::is_never_sent(live->row.state)) {
     // What stopped it says more than that the time is over: no quota, no connection, and where.
@@ -164,7 +166,8 @@ loop::Task<void> Responder::take_back_from_other(LivePtr live, bool withdraw) {
 
 loop::Task<void> Responder::wait_until_dropped(LivePtr live) {
   loop::Scope no_limit(seams_.scheduler);
-  while (live->attending > 0 && may_be_taken_back(*live)) (void)co_await live->changed.wait(no_limit);
+  while (live->attending > 0 && may_be_taken_back(*live) && live->sending.reason())
+    (void)co_await live->changed.wait(no_limit);
 }
 
 /// Sees to it that somebody works on a request that has not got to the service for certain.
@@ -254,8 +257,45 @@ loop::Task<Result<void>> Responder::recover() {
   if (stopping_) co_return Result<void>();
   for (const std::string &tenant : *tenants)
     if (tenant_named_(tenant) != nullptr) tracker_.follow(tenant);
-  seams_.scheduler.spawn(sharing_.watch(timing_.look_interval, life_));
+  seams_.scheduler.spawn(watch());
   co_return Result<void>();
+}
+
+/// Looks from time to time as well, for a bell may be deaf, a stroke unheard, and the ledger out of order for a while.
+loop::Task<void> Responder::watch() {
+  while (true) {
+    sharing_.look();
+    co_await take_up_left();
+    Result<void> slept = co_await loop::sleep_until(seams_.scheduler.now() + timing_.look_interval, life_);
+    if (!slept) co_return;
+  }
+}
+
+/// Goes on with what could not be recorded, once the ledger can be written again.
+loop::Task<void> Responder::take_up_left() {
+  std::vector<Book::Left> all = book_.take_left();
+  if (all.empty()) co_return;
+  const auto end_slots = [&all](Tx &tx) -> Result<void> {
+    for (const Book::Left &left : all)
+      if (left.slot != 0)
+        if (auto ended = tx.quota_end(left.slot, left.ended); !ended) return ended;
+    return {};
+  };
+  Result<void> ended = co_await seams_.ledger.run(Durability::Process, end_slots);
+  for (Book::Left &left : all) {
+    if (!ended) {
+      book_.leave(std::move(left));
+      continue;
+    }
+    const LivePtr live = enter(left.row);
+    if (live == nullptr || live->attending > 0) continue;
+    if (left.stopped_by && needs_work(live->row.state)) {
+      live->sending.cancel(*left.stopped_by);
+      submission_.start(live, submission_.turn(live->row), 0);
+    } else {
+      attend(live);
+    }
+  }
 }
 
 void Responder::tenants_changed(std::set<std::string> added) {
@@ -265,7 +305,9 @@ void Responder::tenants_changed(std::set<std::string> added) {
     if (live.tenant->retired() && is_ours(live.row) && is_blocking(live.row) && may_be_taken_back(live))
       live.sending.cancel(Status::NotSent);
     live.changed.notify_all();
-    if (live.tenant->retired()) live.wanted.notify_all();
+    if (!live.tenant->retired()) return;
+    live.wanted.notify_all();
+    recall(live);
   });
   sharing_.look();  // a tenant that is known now may have requests that nobody has taken over
   if (!added.empty()) seams_.scheduler.spawn(take_up(std::move(added)));
@@ -287,11 +329,13 @@ loop::Task<void> Responder::take_up(std::set<std::string> tenants) {
     query.limit = 100'000;
     return tx.requests(query).map([&](std::vector<RequestRow> rows) { left = std::move(rows); });
   };
-  Result<void> done = co_await seams_.ledger.run(Durability::Read, read);
-  if (!done) {
+  while (true) {
+    Result<void> done = co_await seams_.ledger.run(Durability::Read, read);
+    if (done) break;
     seams_.log.write(LogLevel::Warning, "what is left of tenants that came back could not be read",
                      {{"reason", std::string_view(done.error().message)}});
-    co_return;
+    Result<void> slept = co_await loop::sleep_until(seams_.scheduler.now() + timing_.look_interval, life_);
+    if (!slept) co_return;
   }
   if (stopping_) co_return;
   for (const std::string &tenant : in_flight)
@@ -299,6 +343,28 @@ loop::Task<void> Responder::take_up(std::set<std::string> tenants) {
   for (const RequestRow &row : left)
     if (tenants.contains(row.tenant))
       if (const LivePtr live = enter(row); live != nullptr && live->attending == 0) attend(live);
+}
+
+/// What waits for its connection is called back where sending is halted.
+loop::Task<void> Responder::recall_halted() {
+  std::set<std::string> tenants;
+  book_.for_each([&tenants](const Live &live) {
+    if (live.recallable != nullptr) tenants.insert(live.row.tenant);
+  });
+  std::set<std::string> stopped;
+  const auto read = [&](Tx &tx) -> Result<void> {
+    for (const std::string &tenant : tenants) {
+      Result<std::optional<Halt>> halt = halt_of(tx, tenant);
+      if (!halt) return fail(std::move(halt.error()));
+      if (*halt) stopped.insert(tenant);
+    }
+    return {};
+  };
+  if (tenants.empty()) co_return;
+  (void)co_await seams_.ledger.run(Durability::Read, read);
+  book_.for_each([&stopped](Live &live) {
+    if (stopped.contains(live.row.tenant)) recall(live);
+  });
 }
 
 void Responder::stop_sending() {

@@ -58,6 +58,9 @@ class Responder {
   /// not before; what was left of them is taken up.
   void tenants_changed(std::set<std::string> added);
 
+  /// Sending was halted just now: what is marked as being sent and has not left goes back to the queue.
+  loop::Task<void> recall_halted();
+
   /// Cancels what has not been sent and refuses new requests.
   void stop_sending();
   /// Idle when nothing is on the wire any more.
@@ -86,6 +89,8 @@ class Responder {
   loop::Task<Result<void>> cancel_forward(LivePtr undo, ledger::RequestRow forward);
   LivePtr enter(const ledger::RequestRow &row);
   loop::Task<void> take_up(std::set<std::string> tenants);
+  loop::Task<void> watch();
+  loop::Task<void> take_up_left();
   ledger::RequestRow new_row(const Intent &intent, BootTime deadline, bool blocking) const;
   Result<Outcome> outcome_of(const Live &live, bool joined) const;
 

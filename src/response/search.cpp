@@ -10,8 +10,11 @@ using ledger::State;
 using ledger::Tx;
 
 constexpr int kCompleteLooks = 2;
-/// Looks at a request that is neither found nor known to be absent, before only a poll looks again.
+/// Complete looks at a request that is neither found nor known to be absent, before only a poll looks again.
 constexpr int kMostLooks = 12;
+/// Between looks while the service does not list at all, when it has not for so many looks already.
+constexpr milliseconds kFirstSlowLook(120'000);
+constexpr milliseconds kSlowestLook(3'600'000);
 /// How far the clocks of the service's machines may differ: its Date and its records come from several.
 constexpr auto kServiceSkew = std::chrono::seconds(120);
 
@@ -76,29 +79,38 @@ loop::Task<void> Search::run(LivePtr live, BootTime closed) {
     if (!marked) {
       live->error = std::move(marked.error());
       live->given_up = true;
+      Book::Left left;
+      left.row = live->row;
+      book_.leave(std::move(left));
       co_return;
     }
   }
   Backoff backoff(milliseconds(1'000), milliseconds(60'000));
-  int complete = 0;
+  Backoff slow(kFirstSlowLook, kSlowestLook);
+  int complete = 0;  // looks that count for its absence
+  int listed = 0;
   BootTime next = closed + timing_.early_look();
   BootTime earliest = next;
-  for (int looks = 0; looks < kMostLooks; ++looks) {
+  for (int looks = 1; listed < kMostLooks; ++looks) {
     Result<void> waited = co_await wait_until(live, next, earliest);
     if (!waited || live->row.state != State::Unknown) co_return;
     if (live->tenant->retired()) break;  // looked for again when it comes back
     const bool settled = seams_.scheduler.now() >= closed + timing_.settle;
     Result<bool> found = co_await look(live);
     if (found && *found) co_return;
+    if (found) ++listed;
     if (found && (complete + 1 < kCompleteLooks || settled)) ++complete;
     if (complete >= kCompleteLooks) {
       co_await judge_absent(live);
       if (live->row.state != State::Unknown) co_return;
+    }
+    const bool enough = looks >= kMostLooks;
+    if (enough || complete >= kCompleteLooks) {
       live->given_up = true;
       live->changed.notify_all();
     }
     const BootTime settled_at = closed + timing_.settle;
-    next = std::max(settled_at, seams_.scheduler.now() + backoff.next());
+    next = std::max(settled_at, seams_.scheduler.now() + (enough ? slow.next() : backoff.next()));
     earliest = std::max(settled_at, seams_.scheduler.now() + timing_.track_interval);  // however often a host asks
   }
   live->given_up = true;

@@ -30,14 +30,6 @@ void Sharing::look() {
   seams_.scheduler.spawn(run());
 }
 
-loop::Task<void> Sharing::watch(milliseconds interval, loop::Scope &life) {
-  while (true) {
-    look();
-    Result<void> slept = co_await loop::sleep_until(seams_.scheduler.now() + interval, life);
-    if (!slept) co_return;
-  }
-}
-
 loop::Task<void> Sharing::run() {
   while (std::exchange(again_, false)) {
     Result<void> read = co_await read_changes();
@@ -64,9 +56,11 @@ loop::Task<Result<void>> Sharing::read_changes() {
     if (!done) co_return done;
     std::set<RequestId> waited_for;
     std::set<std::string> tenants;
+    bool hears = false;
     for (const ledger::Change &change : changes) {
       cursor = change.sequence;
       if (change.owner == seams_.ledger.owner()) continue;
+      hears = hears || change.request.empty();
       if (!change.tenant.empty()) tenants.insert(change.tenant);
       if (!change.request.empty() && book_.find(change.request) != nullptr) waited_for.insert(change.request);
     }
@@ -75,6 +69,7 @@ loop::Task<Result<void>> Sharing::read_changes() {
     if (!refreshed) co_return refreshed;
     if (!changes.empty()) book_.news().notify_all();
     for (const std::string &tenant : tenants) follow_(tenant);
+    if (hears) hear_();
     if (on_append_) on_append_(cursor);
     if (changes.size() < kChangesPerRead) co_return Result<void>();
   }

@@ -17,21 +17,22 @@ class Sharing {
   using Inherit = std::function<void(const ledger::RequestRow &)>;
   /// Told of each tenant whose requests changed.
   using Follow = std::function<void(const std::string &tenant)>;
+  /// Another client has recorded something that is about no request: it may have halted sending.
+  using Hear = std::function<void()>;
 
-  Sharing(Seams &seams, Book &book, TenantNamed tenant_named, Inherit inherit, Follow follow)
+  Sharing(Seams &seams, Book &book, TenantNamed tenant_named, Inherit inherit, Follow follow, Hear hear)
       : seams_(seams),
         book_(book),
         tenant_named_(std::move(tenant_named)),
         inherit_(std::move(inherit)),
-        follow_(std::move(follow)) {}
+        follow_(std::move(follow)),
+        hear_(std::move(hear)) {}
 
   /// Called with the newest record's sequence when another client has appended.
   void set_on_append(std::function<void(std::int64_t)> callback) { on_append_ = std::move(callback); }
 
   /// Something was heard: looks what is new. Returns at once.
   void look();
-  /// Looks from time to time as well, for a bell may be deaf and a stroke unheard.
-  loop::Task<void> watch(milliseconds interval, loop::Scope &life);
   /// The requests of dead clients become this client's; those of tenants it does not know stay for others.
   loop::Task<Result<void>> take_over();
 
@@ -45,6 +46,7 @@ class Sharing {
   TenantNamed tenant_named_;
   Inherit inherit_;
   Follow follow_;
+  Hear hear_;
   std::function<void(std::int64_t)> on_append_;
   std::int64_t cursor_ = -1;  // −1: not known yet
   bool running_ = false;

@@ -15,8 +15,12 @@ using ledger::State;
 using ledger::Tx;
 
 constexpr int kAttemptsOfABlockingCall = 3;
+/// How long a request that has its slot waits for a token: what is marked as being sent is hard to stop.
+constexpr auto kTokenPatience = std::chrono::seconds(10);
 /// How far the service's clocks may be behind the second that the Date header shows.
 constexpr auto kDateGrain = std::chrono::seconds(2);
+constexpr milliseconds kFirstPause(500);
+constexpr milliseconds kLongestPause(30'000);
 
 /// A service time that was certainly past when the POST left that was answered `after` it began.
 std::optional<UtcTicks> sent_after(const defender::PostResult &result, nanoseconds after) {
@@ -47,22 +51,39 @@ loop::Task<void> Submission::run(LivePtr live, std::unique_ptr<DeviceTurns::Turn
   const Attendance attendance(live);
   live->given_up = false;
   if (slot == 0) {
-    // First the order, then the turn: an undo takes back what waits in the line before it.
-    Result<void> clear = co_await undo_.clear_way(live);
-    if (!clear) {
-      co_await not_sent(live, std::move(clear.error()), 0);
-      co_return;
-    }
-    Result<void> waited = co_await turn->wait(live->sending);
-    if (!waited) {
-      Error error = live->sending.error("waiting for an earlier request for the same device");
-      co_await not_sent(live, std::move(error), 0);
+    Result<void> first = co_await wait_for_turn(live, *turn);
+    if (!first) {
+      co_await not_sent(live, std::move(first.error()), 0);
       co_return;
     }
   }
   const loop::Activity::Mark mark(sending_);
   Result<void> decided = co_await attempt_until_decided(live, slot);
   if (!decided) co_await not_sent(live, std::move(decided.error()), slot);
+}
+
+/// First the order, then the turn: an undo takes back what waits in the line before it.
+loop::Task<Result<void>> Submission::wait_for_turn(LivePtr live, DeviceTurns::Turn &turn) {
+  Backoff backoff(kFirstPause, kLongestPause);
+  while (true) {
+    Result<void> clear = co_await undo_.clear_way(live);
+    if (clear) break;
+    const bool again = co_await outlasts(live, clear.error(), backoff);
+    if (!again) co_return clear;
+  }
+  Result<void> waited = co_await turn.wait(live->sending);
+  if (!waited) co_return fail(live->sending.error("waiting for an earlier request for the same device"));
+  co_return Result<void>();
+}
+
+/// The ledger can't be written for now. A caller who waits is told at once; what was submitted was promised, and tries
+/// again when true is returned.
+loop::Task<bool> Submission::outlasts(LivePtr live, const Error &error, Backoff &backoff) {
+  if (error.status != Status::Ledger || is_blocking(live->row)) co_return false;
+  seams_.log.write(LogLevel::Warning, "a request waits until the ledger can be written again",
+                   {{"request_id", std::string_view(live->row.id.str())}, {"reason", std::string_view(error.message)}});
+  Result<void> slept = co_await loop::sleep_until(seams_.scheduler.now() + backoff.next(), live->sending);
+  co_return slept.has_value();
 }
 
 /// A reload has removed the tenant of a request that is not sent. Who only waited for it is told; whatever else waits
@@ -82,7 +103,8 @@ loop::Task<Result<void>> Submission::wait_for_tenant(LivePtr live, std::int64_t 
 
 /// An error means: no byte has left, and none will; `slot` is then what has to be given back.
 loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::int64_t &slot) {
-  Backoff backoff(milliseconds(500), milliseconds(30'000));
+  Backoff backoff(kFirstPause, kLongestPause);
+  Backoff of_ledger(kFirstPause, kLongestPause);
   bool token_replaced = false;
   for (int attempts = 1;; ++attempts) {
     if (live->tenant->retired()) {
@@ -90,6 +112,11 @@ loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::in
       if (!back) co_return back;
     }
     const std::shared_ptr<Tenant> tenant = live->tenant;  // a reload may put another in its place
+    if (slot != 0 && tenant->tokens->fresh() == nullptr) {
+      Result<bool> waits =
+          co_await back_to_queue(live, std::exchange(slot, 0), unused_slot_end(seams_.scheduler.now()));
+      if (!waits) co_return fail(std::move(waits.error()));
+    }
     Result<identity::SharedToken> token = co_await tenant->tokens->get(live->sending);
     if (!token) {
       if (tenant->retired()) continue;
@@ -101,19 +128,20 @@ loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::in
     }
     if (slot == 0) {
       Result<std::int64_t> taken = co_await take_slot(live);
-      if (!taken) co_return fail(std::move(taken.error()));
+      if (!taken) {
+        const bool again = co_await outlasts(live, taken.error(), of_ledger);
+        if (again) continue;
+        co_return fail(std::move(taken.error()));
+      }
       if (*taken == 0) co_return Result<void>();  // somebody else has decided
       slot = *taken;
       if (tenant->retired()) continue;
-      if (tenant->tokens->fresh() != *token) {  // refused or at its end, while this one waited in the line
-        Result<identity::SharedToken> renewed = co_await tenant->tokens->get(live->sending);
-        if (!renewed) {
-          Result<bool> waits =
-              co_await back_to_queue(live, std::exchange(slot, 0), unused_slot_end(seams_.scheduler.now()));
-          if (!waits) co_return fail(std::move(waits.error()));
-          continue;  // above it is known what to do without a token
-        }
-        token = std::move(renewed);
+      token = co_await token_for_slot(live, tenant);
+      if (*token == nullptr) {
+        Result<bool> waits =
+            co_await back_to_queue(live, std::exchange(slot, 0), unused_slot_end(seams_.scheduler.now()));
+        if (!waits) co_return fail(std::move(waits.error()));
+        continue;  // above it is known what to do without a token
       }
     }
 
@@ -152,6 +180,7 @@ loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::in
         cool_down(seams_, tenant->quota_key(live->operation->quota_class), milliseconds(result.error.retry_after_ms));
         break;
       case PostOutcome::NotSent: {
+        if (live->recalled && !live->sending.reason()) break;
         const bool last = is_blocking(live->row) && attempts >= kAttemptsOfABlockingCall;
         const BootTime again = seams_.scheduler.now() + backoff.next();
         if (live->sending.reason() || !result.error.retryable || last || again >= live->row.deadline)
@@ -171,16 +200,31 @@ loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::in
 /// The attempt came to nothing at the service: the request waits again, and may be taken back again.
 loop::Task<Result<bool>> Submission::back_to_queue(LivePtr live, std::int64_t slot, BootTime ended) {
   live->bytes_left = false;
-  const UtcTicks now = seams_.scheduler.clock().utc();
-  RowChange change = [now](Tx &, RequestRow &row) -> Result<bool> {
-    if (row.state != State::Sending) return false;
-    set_state(row, State::Queued, now);
-    return true;
-  };
-  std::function<Result<void>(Tx &)> also = [slot, ended](Tx &tx) { return tx.quota_end(slot, ended); };
-  Result<bool> written = co_await book_.write(live, std::move(change), Durability::Process, std::move(also));
-  if (stopping_) live->sending.cancel(Status::ShuttingDown);
-  co_return written;
+  Backoff backoff(kFirstPause, kLongestPause);
+  while (true) {
+    const UtcTicks now = seams_.scheduler.clock().utc();
+    RowChange change = [now](Tx &, RequestRow &row) -> Result<bool> {
+      if (row.state != State::Sending) return false;
+      set_state(row, State::Queued, now);
+      return true;
+    };
+    std::function<Result<void>(Tx &)> also = [slot, ended](Tx &tx) { return tx.quota_end(slot, ended); };
+    Result<bool> written = co_await book_.write(live, std::move(change), Durability::Process, std::move(also));
+    if (stopping_) live->sending.cancel(Status::ShuttingDown);
+    if (written) co_return written;
+    const bool again = co_await outlasts(live, written.error(), backoff);
+    if (!again) co_return written;
+  }
+}
+
+/// The token to send with, now that the slot is there; the one from before may have been refused or have ended while
+/// the request stood in the line. Null: there is none for the moment, or the request was called back.
+loop::Task<identity::SharedToken> Submission::token_for_slot(LivePtr live, std::shared_ptr<Tenant> tenant) {
+  if (identity::SharedToken token = tenant->tokens->fresh()) co_return token;
+  loop::Scope brief(seams_.scheduler, seams_.scheduler.now() + kTokenPatience, &live->sending);
+  const Recallable recallable(live, brief);
+  Result<identity::SharedToken> renewed = co_await tenant->tokens->get(brief);
+  co_return renewed ? std::move(*renewed) : nullptr;
 }
 
 loop::Task<Result<ledger::QuotaAnswer>> Submission::ask_once(LivePtr live, Permit &permit) {
@@ -240,6 +284,7 @@ loop::Task<http::Exchange> Submission::post(LivePtr live, const Tenant &tenant, 
     live->bytes_left = true;
     wire.set_deadline(patience);
   };
+  const Recallable recallable(live, wire);
   const loop::CancelHook stop(live->sending, [&wire, &live] {
     if (!live->bytes_left) wire.cancel(*live->sending.reason());
   });

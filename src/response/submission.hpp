@@ -63,6 +63,9 @@ class Submission {
   loop::Task<Result<std::int64_t>> take_slot(LivePtr live);
   loop::Task<Result<ledger::QuotaAnswer>> ask_once(LivePtr live, Permit &permit);
   loop::Task<Result<bool>> back_to_queue(LivePtr live, std::int64_t slot, BootTime ended);
+  loop::Task<bool> outlasts(LivePtr live, const Error &error, Backoff &backoff);
+  loop::Task<Result<void>> wait_for_turn(LivePtr live, DeviceTurns::Turn &turn);
+  loop::Task<identity::SharedToken> token_for_slot(LivePtr live, std::shared_ptr<Tenant> tenant);
   loop::Task<http::Exchange> post(LivePtr live, const Tenant &tenant, const Secret &bearer);
   loop::Task<void> accepted(LivePtr live, defender::PostResult result, Attempt attempt);
   loop::Task<void> conflict(LivePtr live, defender::PostResult result, Attempt attempt);

@@ -19,6 +19,23 @@ void explain(RequestRow &row, const Error &error) {
   row.document["error_text"] = error.message;
 }
 
+/// What a decision not to send went by. By then somebody may have joined through another client, whose wishes are in
+/// the ledger alone.
+struct Wishes {
+  explicit Wishes(const Live &live)
+      : stopped_by(live.sending.reason()), deadline(live.sending.deadline()), blocking(is_blocking(live.row)) {}
+
+  /// The row, as the ledger has it, is wanted by others than whoever has given up.
+  bool are_outlived_by(const RequestRow &row, BootTime now) const {
+    if (stopped_by == Status::NotSent || is_blocking(row) || now >= row.deadline) return false;
+    return stopped_by || blocking || deadline < row.deadline;
+  }
+
+  std::optional<Status> stopped_by;
+  std::optional<BootTime> deadline;
+  bool blocking;
+};
+
 }  // namespace
 
 loop::Task<void> Submission::accepted(LivePtr live, defender::PostResult result, Attempt attempt) {
@@ -62,7 +79,12 @@ loop::Task<bool> Submission::decide(LivePtr live, RowChange change, Attempt atte
   };
   Result<bool> written = co_await book_.write(live, std::move(change), durability, std::move(also));
   if (written) co_return *written;
-  // The row still says `sending`: the next client on this ledger will look for it.
+  // The row still says `sending`: it is looked for, by this client or the next on this ledger.
+  Book::Left left;
+  left.row = live->row;
+  left.slot = attempt.slot;
+  left.ended = attempt.ended;
+  book_.leave(std::move(left));
   live->error = Error(Status::OutcomeUnknown,
                       "the service has answered, but the answer could not be recorded: " + written.error().message);
   live->given_up = true;
@@ -145,20 +167,26 @@ loop::Task<void> Submission::unknown(LivePtr live, Error error, Attempt attempt)
 }
 
 /// Ends a request of which no byte has left, so that none ever will: durable before anybody is told. Gives `slot` back.
+/// One that somebody has joined through another client meanwhile begins anew instead.
 loop::Task<void> Submission::not_sent(LivePtr live, Error error, std::int64_t slot) {
   const UtcTicks now = seams_.scheduler.clock().utc();
-  const BootTime ended = unused_slot_end(seams_.scheduler.now());
-  const bool in_time = seams_.scheduler.now() < live->row.deadline;
-  if (in_time && !is_blocking(live->row) && live->sending.reason() == Status::ShuttingDown) {
+  const BootTime boot_now = seams_.scheduler.now();
+  const BootTime ended = unused_slot_end(boot_now);
+  const Wishes wishes(*live);
+  if (boot_now < live->row.deadline && !wishes.blocking && wishes.stopped_by == Status::ShuttingDown) {
     // Stays queued: whoever opens the ledger next goes on.
     if (live->row.state == State::Sending) (void)co_await back_to_queue(live, slot, ended);
     co_return;
   }
   const std::string client = seams_.ledger.owner();
-  RowChange change = [&error, &client, in_time, now](Tx &, RequestRow &row) -> Result<bool> {
+  bool goes_on = false;
+  RowChange change = [&](Tx &, RequestRow &row) -> Result<bool> {
     if (row.owner != client || (row.state != State::Queued && row.state != State::Sending)) return false;
-    explain(row, error);
-    set_state(row, in_time ? State::Withdrawn : State::Expired, now);
+    goes_on = wishes.are_outlived_by(row, boot_now);
+    if (goes_on && row.state == State::Queued) return false;
+    if (!goes_on) explain(row, error);
+    const State unsent = boot_now < row.deadline ? State::Withdrawn : State::Expired;
+    set_state(row, goes_on ? State::Queued : unsent, now);
     return true;
   };
   std::function<Result<void>(Tx &)> also = [slot, ended](Tx &tx) {
@@ -171,8 +199,20 @@ loop::Task<void> Submission::not_sent(LivePtr live, Error error, std::int64_t sl
         LogLevel::Error, "a request could not be marked as not sent",
         {{"request_id", std::string_view(live->row.id.str())}, {"reason", std::string_view(written.error().message)}});
     live->error = std::move(written.error());
-    live->given_up = true;  // the ledger's next client may still send it, so nobody is told that it was not
+    live->given_up = true;  // it may still be sent, by whoever takes it up, so nobody is told that it was not
+    Book::Left left;
+    left.row = live->row;
+    left.stopped_by = wishes.blocking ? wishes.stopped_by.value_or(Status::Interrupted) : wishes.stopped_by;
+    left.slot = slot;
+    left.ended = ended;
+    book_.leave(std::move(left));
+    co_return;
   }
+  if (!goes_on || stopping_) co_return;
+  live->error.reset();
+  live->sending.renew(live->row.deadline);
+  ++live->holders;  // nobody here waits for it, so nobody here takes it back
+  start(live, turn(live->row), 0);
 }
 
 }  // namespace cordon::response

@@ -43,8 +43,8 @@ class FakeService final : public http::Transport {
       ++reads;
       exchange.sent = true;
       exchange.response.emplace();
-      exchange.response->status = 200;
-      exchange.response->body = document_of(request.url);
+      exchange.response->status = lists ? 200 : 503;
+      if (lists) exchange.response->body = document_of(request.url);
       exchange.ended = clock_.now();
       co_return exchange;
     }
@@ -102,6 +102,7 @@ class FakeService final : public http::Transport {
   std::vector<std::string> targets;  ///< the POSTs' URLs
   std::vector<Json> actions;
   int reads = 0;
+  bool lists = true;  ///< false: whatever is read is answered with 503
 
  private:
   PostStep next_step() {

@@ -75,14 +75,20 @@ class TempDirectory {
   std::string path_;
 };
 
-/// Always has a token, unless told to wait.
+/// Has a token after `delay`.
 class ReadySource final : public identity::TokenSource {
  public:
+  explicit ReadySource(const nanoseconds &delay) : delay_(delay) {}
   loop::Task<Result<identity::SharedToken>> fetch(loop::Scope &scope) override {
+    Result<void> waited = co_await loop::sleep_until(scope.scheduler().now() + delay_, scope);
+    if (!waited) co_return fail(std::move(waited.error()));
     co_return identity::make_token(Secret("token"), 24 * 3600, scope.scheduler().now(),
                                    scope.scheduler().clock().utc());
   }
   std::string fingerprint() const override { return "fp"; }
+
+ private:
+  const nanoseconds &delay_;
 };
 
 /// One client's response layer over a real ledger file, as one process has it.
@@ -110,7 +116,7 @@ struct Process {
     tenant->tenant_id = "t";
     tenant->client_id = "c";
     tenant->cloud = defender::Cloud("custom", "https://api.example.test", "https://login.example.test", "a");
-    tenant->tokens = std::make_shared<identity::TokenCache>(scheduler, std::make_unique<ReadySource>());
+    tenant->tokens = std::make_shared<identity::TokenCache>(scheduler, std::make_unique<ReadySource>(token_delay));
     for (const auto &known : defender::Catalogue::instance().quota_classes()) tenant->quota[known.name] = windows;
     seams.emplace(scheduler, service, *ledger, random, log, defender::Catalogue::instance());
     response::Timing timing;
@@ -127,6 +133,7 @@ struct Process {
   Log log;
   loop::Scheduler scheduler;
   DiskScript disk;
+  nanoseconds token_delay{0};
   std::unique_ptr<ledger::Ledger> ledger;
   std::shared_ptr<FakeService> shared_service;
   FakeService &service;

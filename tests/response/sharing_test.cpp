@@ -81,14 +81,14 @@ class Sharing : public ResponseTest {
   }
 
   FakeService &shared() { return *service_; }
-
- private:
   response::Intent intent_at(std::size_t which, const std::string &device, const char *operation) {
     const defender::Operation &known = *defender::Catalogue::instance().find(operation);
     auto made = response::Intent::make(known, known.check({{"machine_id", device}, {"comment", "test"}}).value(),
                                        at(which).tenant);
     return std::move(made.value());
   }
+
+ private:
   bool heard() const {
     pollfd ear{bell_.fd(), POLLIN, 0};
     if (::poll(&ear, 1, 0) != 1) return false;
@@ -114,6 +114,66 @@ TEST_F(Sharing, ACallJoinsWhatAnotherProcessIsSendingAndLearnsItsEnd) {
   EXPECT_EQ(first.status(), "CORDON_PENDING");
   EXPECT_EQ(second.status(), "CORDON_PENDING");
   EXPECT_EQ(second.request_id(), first.request_id());
+}
+
+/// One slot a minute, with two requests ahead.
+class JoinedFromElsewhere : public Sharing {
+ protected:
+  JoinedFromElsewhere() {
+    windows = {{1, seconds(60)}};
+    start(0);
+    start(1);
+    submit_at(0, machine('b'));
+    submit_at(0, machine('c'));
+  }
+};
+
+TEST_F(JoinedFromElsewhere, ARequestOutlivesTheCallerThatItWasMadeFor) {
+  Caller &first = act_at(0, machine(), seconds(65));
+  run_all(seconds(1));
+  ASSERT_EQ(first.status(), "waiting");
+  Caller &joined = submit_at(1, machine());
+  run_all(seconds(66));
+  EXPECT_EQ(first.status(), "CORDON_E_OUTCOME_UNKNOWN") << "somebody else still wants it";
+  EXPECT_EQ(joined.request_id(), first.request_id());
+  run_all(minutes(2));
+  EXPECT_EQ(state_at(1, joined.request_id()), "pending");
+  EXPECT_EQ(shared().posts.size(), 3u);
+}
+
+TEST_F(JoinedFromElsewhere, ARequestOutlivesACallerThatHasHeardOfNobodyElse) {
+  Caller &first = act_at(0, machine(), seconds(65));
+  run_all(seconds(1));
+  ASSERT_EQ(first.status(), "waiting");
+  Caller joined(at(1).scheduler, std::nullopt);
+  at(1).scheduler.spawn(submit_for(*at(1).responder, intent_at(1, machine(), "restrict_code_execution"), joined));
+  at(1).scheduler.run_due();  // the other one has not heard its bell when its caller gives up
+  first.scope.cancel(Status::Interrupted);
+  at(0).scheduler.run_due();
+  run_all(seconds(0));
+  EXPECT_EQ(first.status(), "CORDON_E_OUTCOME_UNKNOWN") << "somebody else still wants it";
+  EXPECT_EQ(joined.request_id(), first.request_id());
+  run_all(minutes(4));
+  EXPECT_EQ(state_at(1, joined.request_id()), "pending");
+  EXPECT_EQ(shared().posts.size(), 3u);
+}
+
+TEST_F(Sharing, AHaltOfAnotherProcessCallsBackWhatIsStillConnecting) {
+  PostStep slow;
+  slow.connecting = seconds(5);
+  shared().script.push_back(slow);
+  const std::string id = submit_at(0, machine()).request_id();
+  run_all(seconds(1));
+  EXPECT_EQ(state_at(0, id), "sending");
+  response::Halt halt;
+  halt.scope = response::kHaltOfAll;
+  halt.reason = "exercise";
+  halt.since = clock.utc();
+  ASSERT_TRUE(at(1).ledger->run_blocking(ledger::Durability::Full,
+                                         [&](ledger::Tx &tx) { return response::put_halt(tx, halt); }));
+  run_all(seconds(30));
+  EXPECT_EQ(state_at(0, id), "queued");
+  EXPECT_EQ(shared().posts.size(), 0u);
 }
 
 TEST(TakenOver, AfterARebootWithTheTimeOfDaySetBackNothingLastsLongerThanItWasMeantTo) {

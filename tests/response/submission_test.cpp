@@ -9,6 +9,7 @@ using std::chrono::seconds;
 /// One request's way to the service, and what its end means.
 class Submitting : public ResponseTest {
  protected:
+  static loop::Task<void> recall_halted_of(response::Responder &responder) { co_await responder.recall_halted(); }
   PostStep &next() { return service().script.emplace_back(); }
   int slots_in_use() {
     const auto usage = process->ledger->run_blocking(ledger::Durability::Read, [&](ledger::Tx &tx) {
@@ -204,6 +205,75 @@ TEST_F(Submitting, AnUnknownRequestIsLookedForAgainWhenSomebodyWaitsForIt) {
   EXPECT_LE(service().reads, reads + 2) << "one look for both, and the tracker's";
 }
 
+TEST_F(Submitting, AnOutageHoweverLongDoesNotEndTheSearch) {
+  next().answers = false;
+  service().lists = false;
+  const std::string id = submit(intent(machine())).request_id();
+  run_for(std::chrono::hours(3));
+  EXPECT_EQ(poll(id).status(), "CORDON_E_OUTCOME_UNKNOWN");
+  EXPECT_LE(service().reads, 80) << "a service that lists nothing is asked ever more rarely";
+  service().lists = true;
+  run_for(std::chrono::hours(2));
+  EXPECT_EQ(state_of(id), "pending");
+  EXPECT_EQ(service().posts.size(), 1u);
+}
+
+TEST_F(Submitting, ATenantThatIsRemovedWhileARequestConnectsKeepsItInTheQueue) {
+  next().connecting = seconds(5);
+  const std::string id = submit(intent(machine())).request_id();
+  run_for(seconds(1));
+  EXPECT_EQ(state_of(id), "sending");
+  process->tenant->retire();
+  responder().tenants_changed({});
+  run_for(seconds(60));
+  EXPECT_EQ(state_of(id), "queued");
+  EXPECT_EQ(service().posts.size(), 0u);
+}
+
+TEST_F(Submitting, AHaltCallsBackWhatIsStillConnecting) {
+  next().connecting = seconds(5);
+  const std::string id = submit(intent(machine())).request_id();
+  next().answering = seconds(5);
+  const std::string left = submit(intent(machine('b'))).request_id();
+  run_for(seconds(1));
+  halt("contoso", "exercise");
+  process->scheduler.spawn(recall_halted_of(responder()));
+  run_for(seconds(60));
+  EXPECT_EQ(state_of(id), "queued");
+  EXPECT_EQ(state_of(left), "pending") << "its bytes had left";
+  EXPECT_EQ(service().posts.size(), 1u);
+  resume("contoso");
+  run_for(seconds(10));
+  EXPECT_EQ(state_of(id), "pending");
+}
+
+TEST_F(Submitting, AnAnswerThatCannotBeRecordedIsLookedForWithoutBeingAskedFor) {
+  recover();
+  const std::string id = submit(intent(machine())).request_id();
+  ASSERT_EQ(service().posts.size(), 1u);
+  process->disk.failures = 1;
+  run_for(minutes(2));
+  EXPECT_EQ(state_of(id), "pending");
+  EXPECT_EQ(service().posts.size(), 1u);
+  EXPECT_EQ(slots_in_use(), 0);
+}
+
+TEST_F(Submitting, ATakingBackThatCouldNotBeRecordedIsRecordedLater) {
+  recover();
+  next().connecting = seconds(5);
+  Caller &c = act(intent(machine()));
+  run_for(seconds(1));
+  process->disk.failures = 1;
+  c.scope.cancel(Status::Interrupted);
+  run();
+  EXPECT_EQ(c.status(), "CORDON_E_OUTCOME_UNKNOWN");
+  EXPECT_EQ(state_of(c.request_id()), "sending");
+  run_for(minutes(3));
+  EXPECT_EQ(state_of(c.request_id()), "withdrawn");
+  EXPECT_EQ(service().posts.size(), 0u);
+  EXPECT_EQ(slots_in_use(), 0);
+}
+
 TEST_F(Submitting, AnAnswerThatCannotBeRecordedIsUnknownAndFoundLater) {
   Caller &c = act(intent(machine()));
   run();
@@ -294,6 +364,45 @@ TEST_F(OneSlot, AValidityThatIsJoinedWhileTheSlotIsTakenIsNotLost) {
   EXPECT_EQ(hasty.status(), "CORDON_E_OUTCOME_UNKNOWN") << "somebody else still wants it";
   EXPECT_EQ(state_of(joined.request_id()), "pending");
   EXPECT_EQ(service().posts.size(), 2u);
+}
+
+TEST_F(OneSlot, WhatWasSubmittedOutlastsALedgerThatCannotBeWritten) {
+  const std::string first = submit(intent(machine())).request_id();
+  const std::string second = submit(intent(machine('b'))).request_id();
+  run_for(seconds(58));
+  process->disk.failures = 3;
+  run_for(minutes(4));
+  EXPECT_EQ(process->disk.failures, 0);
+  EXPECT_EQ(state_of(first), "pending");
+  EXPECT_EQ(state_of(second), "pending");
+  EXPECT_EQ(service().posts.size(), 3u);
+}
+
+TEST_F(OneSlot, ACallIsToldAtOnceThatTheLedgerCannotBeWritten) {
+  Caller &c = act(intent(machine()), minutes(5));
+  run_for(seconds(58));
+  process->disk.failures = 1;
+  run_for(seconds(3));
+  EXPECT_EQ(c.status(), "CORDON_E_LEDGER");
+  EXPECT_EQ(state_of(c.request_id()), "withdrawn");
+}
+
+TEST_F(OneSlot, WhoeverHasASlotWaitsForNoTokenLongEnoughToMissAHalt) {
+  const std::string id = submit(intent(machine())).request_id();
+  run_for(seconds(58));
+  process->token_delay = minutes(1);
+  process->tenant->tokens->reject(process->tenant->tokens->fresh());
+  run_for(seconds(3));
+  EXPECT_EQ(state_of(id), "sending");
+  run_for(seconds(10));
+  EXPECT_EQ(state_of(id), "queued");
+  halt("contoso", "exercise");
+  run_for(minutes(3));
+  EXPECT_EQ(state_of(id), "queued");
+  EXPECT_EQ(service().posts.size(), 1u);
+  resume("contoso");
+  run_for(minutes(1));
+  EXPECT_EQ(state_of(id), "pending");
 }
 
 TEST_F(OneSlot, ARequestThatWaitsForTheQuotaCanBeWithdrawn) {
