@@ -29,7 +29,8 @@ Journal::Journal(Database &db, const Keyring &keyring, std::string owner)
       after_(db, fmt::format("SELECT {} FROM journal WHERE sequence > ?1 AND (?2 = '' OR tenant = ?2)"
                              " AND (?3 = '' OR request_id = ?3)"
                              " AND (?4 = '' OR ?4 = coalesce((SELECT requests.owner FROM requests"
-                             " WHERE id = request_id), journal.owner))"
+                             " WHERE id = request_id), journal.owner)"
+                             " OR (?7 <> '' AND request_id IN (SELECT value FROM json_each(?7))))"
                              " AND (?5 = '' OR kind IN (SELECT value FROM json_each(?5)))"
                              " AND kind NOT IN ('{}', '{}') ORDER BY sequence LIMIT ?6",
                              kJournalColumns, kCheckpointKind, kArchiveKind)),
@@ -155,8 +156,10 @@ Result<bool> Journal::is_sound(const JournalRow &row) {
 
 Result<std::vector<JournalRecord>> Journal::after(std::int64_t cursor, const EventFilter &filter, std::size_t limit) {
   const std::string kinds = json_list(filter.kinds);
+  const std::string requests = json_list(filter.requests);
   Rows rows = after_.query(cursor, std::string_view(filter.tenant), std::string_view(filter.request.str()),
-                           std::string_view(filter.owner), std::string_view(kinds), static_cast<std::int64_t>(limit));
+                           std::string_view(filter.owner), std::string_view(kinds), static_cast<std::int64_t>(limit),
+                           std::string_view(requests));
   std::vector<JournalRecord> records;
   for (;;) {
     const auto more = rows.next();

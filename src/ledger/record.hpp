@@ -50,6 +50,7 @@ struct EventFilter {
   std::string tenant;
   RequestId request;
   std::string owner;  ///< a client: whatever anybody wrote of its requests, and what it wrote of no request
+  std::vector<std::string> requests;  ///< ids that count as the owner's too
 };
 
 }  // namespace cordon::ledger

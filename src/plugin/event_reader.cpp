@@ -82,6 +82,7 @@ loop::Task<Result<std::optional<Json>>> EventReader::next(std::optional<std::int
   ledger::EventFilter filter;
   if (own_only) filter.owner = ledger_.owner();
   while (true) {
+    if (own_only) filter.requests.assign(joined_.begin(), joined_.end());
     const auto read = [cursor, filter](ledger::Tx &tx) -> Result<Look> {
       Result<std::int64_t> newest = tx.newest_sequence();
       if (!newest) return fail(std::move(newest.error()));

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/descriptor.hpp"
@@ -28,7 +29,9 @@ class EventReader {
  public:
   EventReader(loop::Scheduler &scheduler, ledger::Ledger &ledger) : ledger_(ledger), appended_(scheduler) {}
 
-  /// `own_only`: records of this client. Waits until there is one or the scope ends: then nullopt. Without a cursor it
+  /// From now on another client's request counts as this client's own, to its end: a call has joined it.
+  void follow(const RequestId &id) { joined_.insert(id.str()); }
+  /// `own_only`: records of this client, and of what it has joined. Waits until there is one or the scope ends: then nullopt. Without a cursor it
   /// goes on behind the last event of the same scope that was read.
   loop::Task<Result<std::optional<Json>>> next(std::optional<std::int64_t> after, bool own_only, bool wait,
                                                loop::Scope &scope);
@@ -43,6 +46,7 @@ class EventReader {
   loop::Event appended_;
   ReadySignal signal_;
   std::int64_t newest_ = 0;
+  std::set<std::string> joined_;
   bool own_only_ = true;          ///< which of the two the host reads
   std::int64_t last_own_ = 0;     ///< everything of this client up to here was read
   std::int64_t last_of_all_ = 0;  ///< everything of all clients up to here was read

@@ -63,6 +63,7 @@ Runtime::Runtime(Config config, std::unique_ptr<Log> log, std::unique_ptr<System
   ledger_->attach(loop_.scheduler());
   ledger_->set_on_append([this](std::int64_t sequence) { events_.on_append(sequence); });
   responder_.set_on_append([this](std::int64_t sequence) { events_.on_append(sequence); });
+  responder_.set_on_joined([this](const RequestId &id) { events_.follow(id); });
   use_config(std::move(config_));
   log_broken_tenants();
 }

@@ -52,6 +52,9 @@ class Responder {
   /// Called with the newest record's sequence when another client has appended.
   void set_on_append(std::function<void(std::int64_t)> callback) { sharing_.set_on_append(std::move(callback)); }
 
+  /// Called when a call joins a request of another client that has not ended.
+  void set_on_joined(std::function<void(const RequestId &)> callback) { on_joined_ = std::move(callback); }
+
   /// A reload has replaced tenants: what is under way goes on with the new ones. For those that were removed (retired)
   /// nothing is sent any more: a blocking call that has not sent is withdrawn, what else is queued waits for its tenant
   /// until its time has passed, and what the service holds stays as it was seen last. `added`: those that there were
@@ -104,6 +107,7 @@ class Responder {
   Tracker tracker_;
   Import import_;
   Sharing sharing_;
+  std::function<void(const RequestId &)> on_joined_;
   bool stopping_ = false;
 };
 

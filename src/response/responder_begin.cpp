@@ -130,6 +130,7 @@ Responder::Begun Responder::joined(const Intent &intent, const RequestRow &earli
   LivePtr live = book_.enter(intent.tenant, *seams_.catalogue.find(earlier.operation), earlier);
   book_.refresh(earlier);
   attend(live);
+  if (on_joined_ && !is_ours(earlier) && !ledger::is_ended(earlier.state)) on_joined_(earlier.id);
   const bool by_wish = intent.options.request_id.empty() && intent.options.idempotency_key.empty();
   return Begun(std::move(live), true, by_wish);
 }

@@ -93,6 +93,22 @@ TEST_F(Events, AnotherClientReadsThemAllAndItsOwnCursorsStayApart) {
   EXPECT_EQ(read_all(other, 0).size(), read_all(*actor, 0).size());
 }
 
+TEST_F(Events, OfARequestThatWasJoinedComeToWhoeverJoined) {
+  const auto actor = open();
+  Host other(config);
+  const Json wish = {{"machine_id", machine()}, {"comment", "c"}};
+  const std::string id = actor->submit("restrict_code_execution", wish).text;
+  ASSERT_EQ(actor->submit("restrict_code_execution", {{"machine_id", machine(1)}, {"comment", "c"}}).status, CORDON_OK);
+  ASSERT_EQ(other.submit("restrict_code_execution", wish).text, id);
+  std::string state;
+  while (state != "succeeded") {
+    const Reply reply = other.next_event(60'000);
+    ASSERT_EQ(reply.status, CORDON_OK) << "after " << state;
+    ASSERT_EQ(reply.document["request_id"], id) << "only what it has joined";
+    state = reply.document["state"];
+  }
+}
+
 TEST_F(Events, TheDescriptorIsReadableWhileEventsOfAnotherClientAreUnread) {
   const auto actor = open();
   Host reader(config);
