@@ -367,6 +367,7 @@ run_guest() {
 run_suite() {
   if check 'build (dev)' build dev; then suite dev; fi
   check 'build (release)' build release && run_simulate
+  check 'mutants fit the code' python3 tests/simulation/mutants/run.py --fit
   check_format
   check_lint
   if [ "$sanitize" = yes ]; then

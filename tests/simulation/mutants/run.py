@@ -2,6 +2,7 @@
 catches it.
 
     python3 tests/simulation/mutants/run.py [--seeds N] [--jobs N] [NAME...]
+    python3 tests/simulation/mutants/run.py --fit      only whether each still fits the code; builds nothing
 
 A mutant is a file NAME.mutant beside this one: lines of prose, then `file: PATH`, then the exact text to be replaced
 between `<<<<` and `====`, and its replacement up to `>>>>`; several replacements may follow each other. The copy and
@@ -36,11 +37,11 @@ class Mutant:
         if not self.edits:
             raise SystemExit(f"{path}: no replacement found")
 
-    def planted(self):
+    def planted(self, tree=TREE):
         """The changed files: path -> text. A SystemExit when the text is not there exactly once."""
         files = {}
         for file, old, new in self.edits:
-            text = files.get(file, (TREE / file).read_text())
+            text = files.get(file, (tree / file).read_text())
             if text.count(old) != 1:
                 raise SystemExit(f"{self.name}: the text to be replaced is {text.count(old)} times in {file}")
             files[file] = text.replace(old, new)
@@ -94,14 +95,29 @@ def first_broken(seeds, jobs):
     return None
 
 
+def misfits(mutants):
+    found = []
+    for mutant in mutants:
+        try:
+            mutant.planted(ROOT)
+        except SystemExit as misfit:
+            found.append(str(misfit))
+    return found
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("--seeds", type=int, default=20000)
     arguments.add_argument("--jobs", type=int, default=os.cpu_count())
+    arguments.add_argument("--fit", action="store_true")
     arguments.add_argument("names", nargs="*")
     settings = arguments.parse_args()
     mutants = [Mutant(path) for path in sorted(HERE.glob("*.mutant"))]
     mutants = [mutant for mutant in mutants if not settings.names or mutant.name in settings.names]
+    if settings.fit:
+        found = misfits(mutants)
+        print("\n".join(found) or f"{len(mutants)} mutants fit the code")
+        return 1 if found else 0
 
     copy_tree()
     if problem := build():
