@@ -66,6 +66,9 @@ RequestTable::RequestTable(Database &db)
       list_(db, listing("1")),
       list_live_(db, listing("ended = 0")),
       live_on_device_(db, select("tenant = ? AND machine_id = ? AND ended = 0 ORDER BY number")),
+      sending_other_(db,
+                     "SELECT 1 FROM requests WHERE tenant = ? AND machine_id = ? AND ended = 0 AND state = 'sending'"
+                     " AND id <> ? LIMIT 1"),
       newest_sent_(db, select("tenant = ? AND machine_id = ? AND operation = ? AND key_free = 0 AND state <> 'queued'"
                               " AND state <> 'rejected' ORDER BY number DESC LIMIT 1")),
       in_flight_(db, "SELECT count(*) FROM requests WHERE tenant = ? AND state IN ('pending', 'in_progress')"),
@@ -209,6 +212,11 @@ Result<std::vector<RequestRow>> RequestTable::by_action_id(std::string_view tena
 
 Result<std::vector<RequestRow>> RequestTable::live_on_device(std::string_view tenant, const MachineId &machine) {
   return all(live_on_device_.query(tenant, std::string_view(machine.str())));
+}
+
+Result<bool> RequestTable::is_sending_other(std::string_view tenant, const MachineId &machine, const RequestId &id) {
+  Rows rows = sending_other_.query(tenant, std::string_view(machine.str()), std::string_view(id.str()));
+  return rows.next();
 }
 
 Result<std::optional<RequestRow>> RequestTable::newest_sent(std::string_view tenant, const MachineId &machine,

@@ -29,6 +29,7 @@ class RequestTable {
   Result<std::vector<RequestRow>> by_action_id(std::string_view tenant, const ActionId &id);
   Result<std::vector<RequestRow>> list(const RequestQuery &query);
   Result<std::vector<RequestRow>> live_on_device(std::string_view tenant, const MachineId &machine);
+  Result<bool> is_sending_other(std::string_view tenant, const MachineId &machine, const RequestId &id);
   Result<std::optional<RequestRow>> newest_sent(std::string_view tenant, const MachineId &machine,
                                                 std::string_view operation);
   Result<std::int64_t> in_flight(std::string_view tenant);
@@ -53,6 +54,7 @@ class RequestTable {
   Statement list_;
   Statement list_live_;
   Statement live_on_device_;
+  Statement sending_other_;
   Statement newest_sent_;
   Statement in_flight_;
   Statement tenants_in_flight_;

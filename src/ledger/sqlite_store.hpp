@@ -82,6 +82,7 @@ class SqliteStore final : public Store, private Tx {
   Result<std::vector<RequestRow>> by_action_id(std::string_view tenant, const ActionId &id) override;
   Result<std::vector<RequestRow>> requests(const RequestQuery &query) override { return requests_.list(query); }
   Result<std::vector<RequestRow>> live_on_device(std::string_view tenant, const MachineId &machine) override;
+  Result<bool> is_sending_other(std::string_view tenant, const MachineId &machine, const RequestId &id) override;
   Result<std::optional<RequestRow>> newest_sent(std::string_view tenant, const MachineId &machine,
                                                 std::string_view operation) override;
   Result<std::int64_t> in_flight(std::string_view tenant) override { return requests_.in_flight(tenant); }

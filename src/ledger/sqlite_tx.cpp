@@ -33,6 +33,10 @@ Result<std::vector<RequestRow>> SqliteStore::live_on_device(std::string_view ten
   return requests_.live_on_device(tenant, machine);
 }
 
+Result<bool> SqliteStore::is_sending_other(std::string_view tenant, const MachineId &machine, const RequestId &id) {
+  return requests_.is_sending_other(tenant, machine, id);
+}
+
 Result<std::optional<RequestRow>> SqliteStore::newest_sent(std::string_view tenant, const MachineId &machine,
                                                            std::string_view operation) {
   return requests_.newest_sent(tenant, machine, operation);

@@ -93,6 +93,8 @@ class Tx {
   virtual Result<std::vector<RequestRow>> requests(const RequestQuery &query) = 0;
   /// Those on one device that have not ended, oldest first.
   virtual Result<std::vector<RequestRow>> live_on_device(std::string_view tenant, const MachineId &machine) = 0;
+  /// True when one on the device, other than `id`, is marked as being sent.
+  virtual Result<bool> is_sending_other(std::string_view tenant, const MachineId &machine, const RequestId &id) = 0;
   /// The newest request of an operation on the device that was sent, whether or not it has ended.
   virtual Result<std::optional<RequestRow>> newest_sent(std::string_view tenant, const MachineId &machine,
                                                         std::string_view operation) = 0;

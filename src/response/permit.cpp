@@ -12,11 +12,7 @@ using ledger::Tx;
 /// Another request for the same device is on its way to the service: their order there would be left to chance.
 Result<bool> is_device_busy(Tx &tx, const RequestRow &row) {
   if (row.machine.empty()) return false;
-  Result<std::vector<RequestRow>> others = tx.live_on_device(row.tenant, row.machine);
-  if (!others) return fail(std::move(others.error()));
-  for (const RequestRow &other : *others)
-    if (other.state == State::Sending && other.id != row.id) return true;
-  return false;
+  return tx.is_sending_other(row.tenant, row.machine, row.id);
 }
 
 Result<void> mark_sending(Tx &tx, RequestRow &row, const PermitTerms &terms) {
