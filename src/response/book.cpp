@@ -58,8 +58,19 @@ void recall(Live &live) {
   live.recallable->cancel(Status::NotSent);
 }
 
+void set_validity(RequestRow &row, nanoseconds validity) {
+  row.progress["valid_ms"] = std::chrono::ceil<milliseconds>(validity).count();
+}
+
+nanoseconds validity_of(const RequestRow &row) {
+  const auto known = row.progress.find("valid_ms");
+  if (known == row.progress.end() || !known->is_number_integer()) return row.expires - row.created;
+  return milliseconds(known->get<std::int64_t>());
+}
+
 void take_wishes(RequestRow &row, const RequestRow &wished) {
   if (wished.boot_id == row.boot_id && wished.deadline > row.deadline) {
+    set_validity(row, std::max(validity_of(row), validity_of(wished)));
     row.deadline = wished.deadline;
     row.expires = wished.expires;
     row.document["expires_at"] = wished.expires.str();

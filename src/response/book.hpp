@@ -134,6 +134,11 @@ bool is_held(ledger::State state);
 /// Somebody has to bring it to the service, or to find it there.
 bool needs_work(ledger::State state);
 
+/// For how long the request was wanted by whoever wanted it for longest, counted from when they asked. The difference
+/// of its times of day says less: they are those of clocks that may have been set between them.
+void set_validity(ledger::RequestRow &row, nanoseconds validity);
+nanoseconds validity_of(const ledger::RequestRow &row);
+
 /// Whoever joins a request may want it for longer, or without waiting for it: takes that over from `wished`.
 void take_wishes(ledger::RequestRow &row, const ledger::RequestRow &wished);
 

@@ -64,6 +64,7 @@ RequestRow Responder::new_row(const Intent &intent, BootTime deadline, bool bloc
   row.fingerprint = intent.fingerprint();
   row.parameters = intent.request;
   row.progress = Json{{"blocking", blocking}};
+  set_validity(row, deadline - clock.now());
   if (intent.options.force_new) row.progress["force_new"] = true;
   row.created = row.updated = clock.utc();
   row.expires = row.created + (deadline - clock.now());

@@ -18,7 +18,7 @@ RequestRow taken_over(RequestRow row, const std::string &client, const Clock &cl
   if (row.boot_id == clock.boot_id()) return row;
   row.boot_id = clock.boot_id();
   // The time of day may have been set back meanwhile: never longer than it was meant to last.
-  row.deadline = clock.now() + std::min(row.expires - clock.utc(), row.expires - row.created);
+  row.deadline = clock.now() + std::min<nanoseconds>(row.expires - clock.utc(), validity_of(row));
   row.closed = clock.now();
   return row;
 }

@@ -187,6 +187,9 @@ TEST(TakenOver, AfterARebootWithTheTimeOfDaySetBackNothingLastsLongerThanItWasMe
   EXPECT_EQ(response::taken_over(row, "me", clock).deadline, clock.now() + minutes(15));
   clock.set_utc(row.created + minutes(10));
   EXPECT_EQ(response::taken_over(row, "me", clock).deadline, clock.now() + minutes(5));
+  row.expires = row.expires + std::chrono::hours(1);  // joined when the time of day had been set forward
+  row.progress["valid_ms"] = std::chrono::milliseconds(minutes(20)).count();
+  EXPECT_EQ(response::taken_over(row, "me", clock).deadline, clock.now() + minutes(20));
   clock.set_utc(row.created + std::chrono::hours(24));
   EXPECT_LT(response::taken_over(row, "me", clock).deadline, clock.now());
 }
