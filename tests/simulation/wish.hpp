@@ -39,6 +39,9 @@ struct Wish {
     return tenant == other.tenant && operation == other.operation && machine == other.machine && sha1 == other.sha1 &&
            variant == other.variant && cancels == other.cancels;
   }
+  bool undoes(const Wish &other) const {
+    return tenant == other.tenant && machine == other.machine && operation.starts_with("un");
+  }
 };
 
 }  // namespace cordon::simulation

@@ -60,7 +60,10 @@ Instant Witness::valid_until(const Wish &wish) const {
   Instant until{0};
   for (const auto &[number, at] : asked_) {
     const Wish &other = wishes_[static_cast<std::size_t>(number)];
-    if (other.number == wish.number || other.asks_the_same(wish)) until = std::max(until, at + other.validity());
+    const bool undoes =
+        wish.cancels >= 0 && other.undoes(wishes_[static_cast<std::size_t>(wish.cancels)]);  // has it cancelled as well
+    if (other.number == wish.number || other.asks_the_same(wish) || undoes)
+      until = std::max(until, at + other.validity());
   }
   return until + late_by_;
 }
