@@ -30,7 +30,7 @@ Result<std::optional<Halt>> halt_named(ledger::Tx &tx, std::string_view scope) {
   Result<std::optional<std::string>> text = tx.get_meta(meta_name(scope));
   if (!text) return fail(std::move(text.error()));
   if (!*text) return std::nullopt;
-  const Json known = Json::parse(**text, nullptr, false);
+  const Json known = parse_stored(**text);
   Halt halt;
   halt.scope = scope;
   halt.reason = text_or(known, "reason", "its reason can't be read");
