@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -14,6 +15,8 @@
 namespace cordon::plugin {
 
 namespace {
+
+constexpr std::size_t kMostJoined = 1000;
 
 tl::unexpected<Error> no_descriptor() {
   return fail(Error(Status::InvalidState, fmt::format("no descriptor for events: {}", system_reason(errno))).retry());
@@ -68,6 +71,12 @@ Json event_of(const ledger::JournalRecord &record) {
   return event;
 }
 
+void EventReader::follow(const RequestId &id) {
+  if (std::find(joined_.begin(), joined_.end(), id.str()) != joined_.end()) return;
+  if (joined_.size() >= kMostJoined) joined_.erase(joined_.begin());
+  joined_.push_back(id.str());
+}
+
 loop::Task<Result<std::optional<Json>>> EventReader::next(std::optional<std::int64_t> after, bool own_only, bool wait,
                                                           loop::Scope &scope) {
   struct Look {
@@ -82,7 +91,7 @@ loop::Task<Result<std::optional<Json>>> EventReader::next(std::optional<std::int
   ledger::EventFilter filter;
   if (own_only) filter.owner = ledger_.owner();
   while (true) {
-    if (own_only) filter.requests.assign(joined_.begin(), joined_.end());
+    if (own_only) filter.requests = joined_;
     const auto read = [cursor, filter](ledger::Tx &tx) -> Result<Look> {
       Result<std::int64_t> newest = tx.newest_sequence();
       if (!newest) return fail(std::move(newest.error()));

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 #include <optional>
-#include <set>
 #include <string>
+#include <vector>
 
 #include "base/descriptor.hpp"
 #include "ledger/ledger.hpp"
@@ -29,10 +29,11 @@ class EventReader {
  public:
   EventReader(loop::Scheduler &scheduler, ledger::Ledger &ledger) : ledger_(ledger), appended_(scheduler) {}
 
-  /// From now on another client's request counts as this client's own, to its end: a call has joined it.
-  void follow(const RequestId &id) { joined_.insert(id.str()); }
-  /// `own_only`: records of this client, and of what it has joined. Waits until there is one or the scope ends: then nullopt. Without a cursor it
-  /// goes on behind the last event of the same scope that was read.
+  /// A call has joined another client's request, which counts as this client's own from now on; as many as fit, the
+  /// newest of them.
+  void follow(const RequestId &id);
+  /// `own_only`: records of this client, and of what it has joined. Waits until there is one or the scope ends: then
+  /// nullopt. Without a cursor it goes on behind the last event of the same scope that was read.
   loop::Task<Result<std::optional<Json>>> next(std::optional<std::int64_t> after, bool own_only, bool wait,
                                                loop::Scope &scope);
   /// The journal has grown to `sequence`.
@@ -46,10 +47,10 @@ class EventReader {
   loop::Event appended_;
   ReadySignal signal_;
   std::int64_t newest_ = 0;
-  std::set<std::string> joined_;
-  bool own_only_ = true;          ///< which of the two the host reads
-  std::int64_t last_own_ = 0;     ///< everything of this client up to here was read
-  std::int64_t last_of_all_ = 0;  ///< everything of all clients up to here was read
+  std::vector<std::string> joined_;  ///< oldest first
+  bool own_only_ = true;             ///< which of the two the host reads
+  std::int64_t last_own_ = 0;        ///< everything of this client up to here was read
+  std::int64_t last_of_all_ = 0;     ///< everything of all clients up to here was read
 };
 
 /// The event document of a record (plugin_manifest/schemas/event.schema.json).
