@@ -216,6 +216,8 @@ Error unreadable_answer(const http::Response &response, const CallContext &conte
 }
 
 std::optional<UtcTicks> service_date(const http::Response &response) {
+  const std::size_t first = response.body.find_first_not_of(" \t\r\n");
+  if (first == std::string::npos || response.body[first] != '{') return std::nullopt;
   return UtcTicks::parse_http_date(response.header("Date"));
 }
 

@@ -30,7 +30,8 @@ bool is_already_in_progress(const http::Response &response);
 /// The error of a GET that did not get an answer, or of a success that can't be understood.
 Error unreadable_answer(const http::Response &response, const CallContext &context, std::string_view problem);
 
-/// The service's time of the answer, for comparing with its records; nullopt without a readable Date header.
+/// The service's time of the answer, for comparing with its records; nullopt without a readable Date header, or when
+/// the answer is no JSON object: then it may be that of a gateway or proxy, whose clock is another one.
 std::optional<UtcTicks> service_date(const http::Response &response);
 
 }  // namespace cordon::defender

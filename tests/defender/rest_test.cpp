@@ -99,6 +99,12 @@ TEST(InterpretPost, AnActionOfTheRightTypeOnTheRightDeviceIsAccepted) {
   }
 }
 
+TEST(InterpretPost, TheTimeOfAGatewaysPageIsNotTheServices) {
+  EXPECT_FALSE(interpret(quarantine(), answered(502, "<html>bad gateway</html>")).service_date);
+  EXPECT_FALSE(interpret(quarantine(), answered(502, "")).service_date);
+  EXPECT_TRUE(interpret(quarantine(), answered(400, R"({"error": {"code": "BadRequest"}})")).service_date);
+}
+
 TEST(InterpretPost, ASuccessThatCannotBeUnderstoodIsUnknown) {
   Json other_device = entity("StopAndQuarantineFile");
   other_device["machineId"] = std::string(40, 'b');
