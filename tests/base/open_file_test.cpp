@@ -31,7 +31,7 @@ class OpenFile : public ::testing::Test {
 };
 
 TEST_F(OpenFile, MakesWhatItMakesWithExactlyTheModeWhateverTheUmask) {
-  for (const mode_t mask : {0777, 0, 022}) {
+  for (const mode_t mask : {0777u, 0u, 022u}) {
     const std::string name = path(("file" + std::to_string(mask)).c_str());
     const mode_t before = umask(mask);
     const int fd = open_file(name, O_RDWR | O_CREAT, 0600);
@@ -48,7 +48,7 @@ TEST_F(OpenFile, MakesWhatItMakesWithExactlyTheModeWhateverTheUmask) {
 
 TEST_F(OpenFile, LeavesADirectoryTheGroupThatItInherits) {
   ASSERT_EQ(chmod(directory_.c_str(), 02700), 0);
-  for (const mode_t mask : {0777, 0}) {
+  for (const mode_t mask : {0777u, 0u}) {
     const std::string name = path(("inherits" + std::to_string(mask)).c_str());
     const mode_t before = umask(mask);
     const bool made = make_private_directory(name);

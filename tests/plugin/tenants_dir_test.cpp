@@ -228,10 +228,9 @@ TEST_F(MountedTenants, AreReadThroughTheLinks) {
 
 TEST_F(MountedTenants, AllComeFromOneUpdateHoweverTheyAreExchanged) {
   put("..first", {"always", "before"});
-  std::atomic<bool> done{false};
   std::atomic<int> updates{0};
-  std::thread kubelet([&] {
-    while (!done) {
+  const std::jthread kubelet([&](const std::stop_token &test_ends) {
+    while (!test_ends.stop_requested()) {
       put("..second", {"always", "after"});
       forget("..first", {"before"});
       put("..first", {"always", "before"});
@@ -242,7 +241,10 @@ TEST_F(MountedTenants, AllComeFromOneUpdateHoweverTheyAreExchanged) {
   std::set<std::string> seen;
   for (int i = 0; i < 200 || (updates < 20 && i < 20'000); ++i) {
     auto files = read_tenants_dir(directory.string());
-    ASSERT_TRUE(files) << files.error().message;
+    if (!files) {  // where a reader is slow, under a sanitizer
+      ASSERT_NE(files.error().message.find("try again"), std::string::npos) << files.error().message;
+      continue;
+    }
     ASSERT_EQ(files->size(), 2u);
     std::set<std::string> volumes;
     for (const TenantFile &file : *files) {
@@ -254,8 +256,6 @@ TEST_F(MountedTenants, AllComeFromOneUpdateHoweverTheyAreExchanged) {
     EXPECT_TRUE((*files)[0].name == second || (*files)[1].name == second);
     seen.insert(*volumes.begin());
   }
-  done = true;
-  kubelet.join();
   EXPECT_EQ(seen.size(), 2u) << "or nothing was exchanged";
 }
 
