@@ -318,7 +318,7 @@ CORDON_API int32_t cordon_submit(cordon_client *client, const char *operation, c
  * reads again from its cursor.
  *
  * options_json  {"after":cursor,"scope":"client"|"all"}; NULL: after the last event this client read. "client": of this
- *               client's requests and, to their end, of those of other clients that its calls have joined
+ *               client's requests, and of those of other clients that its calls have joined (the newest 1,000)
  * wait_ms       how long to wait for one; 0: only what is there
  * event_json    receives the event (event.schema.json) with its cursor; free with cordon_string_free; NULL for NO_EVENT
  *

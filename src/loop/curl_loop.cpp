@@ -28,12 +28,8 @@ constexpr long kIdleConnections = 64;
 constexpr std::chrono::milliseconds kLongestSleep = std::chrono::minutes(1);
 
 CURLM *open_multi() {
+  CurlLoop::load_libraries();
   const StandardDescriptorsHeld held;
-  // Once, but again after it has failed, which is for want of memory.
-  [[maybe_unused]] static const bool begun = [] {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) throw std::bad_alloc();
-    return true;
-  }();
   const int first = lowest_free_descriptor();
   CURLM *multi = curl_multi_init();
   if (multi == nullptr) throw std::bad_alloc();
@@ -76,6 +72,15 @@ void CurlLoop::Bell::ring() const noexcept {
 void CurlLoop::Bell::silence() const noexcept {
   eventfd_t rung = 0;
   eventfd_read(fd_, &rung);
+}
+
+void CurlLoop::load_libraries() {
+  const StandardDescriptorsHeld held;
+  // Once, but again after it has failed, which is for want of memory.
+  [[maybe_unused]] static const bool begun = [] {
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) throw std::bad_alloc();
+    return true;
+  }();
 }
 
 CurlLoop::CurlLoop(const Clock &clock) : multi_(open_multi()), scheduler_(clock) {

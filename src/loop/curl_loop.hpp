@@ -21,6 +21,9 @@ namespace cordon::loop {
 /// stop() is dropped without its callback, its coroutine is destroyed together with this object.
 class CurlLoop {
  public:
+  /// Initialises libcurl and what it uses, once in the process; the constructor does too. When it returns they have
+  /// registered what they do at the process' end. [any-thread]
+  static void load_libraries();
   /// `clock` outlives this object.
   explicit CurlLoop(const Clock &clock);
   /// Stops, then destroys what the scheduler still holds.

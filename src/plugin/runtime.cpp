@@ -1,9 +1,5 @@
 #include "plugin/runtime.hpp"
 
-#include <curl/curl.h>
-
-#include <new>
-
 #include "base/out_of_memory.hpp"
 #include "embedded/plugin_manifest.hpp"
 #include "plugin/runtime_call.hpp"
@@ -14,7 +10,7 @@ std::string_view manifest() {
 }
 
 void Client::load_libraries() {
-  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) throw std::bad_alloc();
+  loop::CurlLoop::load_libraries();
 }
 
 Result<std::shared_ptr<Client>> Client::open(std::string_view config_json) {

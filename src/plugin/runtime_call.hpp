@@ -57,7 +57,7 @@ inline Error disk_too_slow(bool acts) {
 inline Error not_begun() {
   return Error(Status::Deadline,
                "the library's own thread did not come to this call in time, as on a machine that is overloaded or was "
-               "stopped; nothing was sent and nothing will be")
+               "stopped; nothing was sent and nothing will be; call again")
       .retry();
 }
 

@@ -108,11 +108,12 @@ class Book {
 
   /// What became of one of this client's requests could not be recorded, and nobody works on it now.
   struct Left {
-    Left() = default;
+    explicit Left(ledger::RequestRow row_, std::int64_t slot_ = 0, BootTime ended_ = {})
+        : row(std::move(row_)), slot(slot_), ended(ended_) {}
     ledger::RequestRow row;
+    std::int64_t slot;  ///< of the quota, whose use ended at `ended`; 0: none is still to be given back
+    BootTime ended;
     std::optional<Status> stopped_by;  ///< no byte of it left, and none is wanted to
-    std::int64_t slot = 0;             ///< of the quota, still to be given back
-    BootTime ended{};
   };
   void leave(Left left) { left_.push_back(std::move(left)); }
   /// What was left since the last call: it has to be taken up again.

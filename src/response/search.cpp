@@ -79,9 +79,7 @@ loop::Task<void> Search::run(LivePtr live, BootTime closed) {
     if (!marked) {
       live->error = std::move(marked.error());
       live->given_up = true;
-      Book::Left left;
-      left.row = live->row;
-      book_.leave(std::move(left));
+      book_.leave(Book::Left(live->row));
       co_return;
     }
   }

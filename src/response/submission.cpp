@@ -90,8 +90,8 @@ loop::Task<bool> Submission::outlasts(LivePtr live, const Error &error, Backoff 
 /// until the tenant is back or its time has passed.
 loop::Task<Result<void>> Submission::wait_for_tenant(LivePtr live, std::int64_t &slot) {
   if (slot != 0) {
-    Result<bool> waits = co_await back_to_queue(live, std::exchange(slot, 0), unused_slot_end(seams_.scheduler.now()));
-    if (!waits) co_return fail(std::move(waits.error()));
+    Result<void> waits = co_await back_to_queue(live, slot, unused_slot_end(seams_.scheduler.now()));
+    if (!waits) co_return waits;
   }
   while (live->tenant->retired()) {
     if (is_blocking(live->row)) co_return fail(tenant_left(*live->tenant));
@@ -113,15 +113,13 @@ loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::in
     }
     const std::shared_ptr<Tenant> tenant = live->tenant;  // a reload may put another in its place
     if (slot != 0 && tenant->tokens->fresh() == nullptr) {
-      Result<bool> waits =
-          co_await back_to_queue(live, std::exchange(slot, 0), unused_slot_end(seams_.scheduler.now()));
-      if (!waits) co_return fail(std::move(waits.error()));
+      Result<void> waits = co_await back_to_queue(live, slot, unused_slot_end(seams_.scheduler.now()));
+      if (!waits) co_return waits;
     }
     Result<identity::SharedToken> token = co_await tenant->tokens->get(live->sending);
     if (!token) {
       if (tenant->retired()) continue;
-      if (slot != 0 || is_blocking(live->row) || !is_locked_away(token.error()))
-        co_return fail(std::move(token.error()));
+      if (is_blocking(live->row) || !is_locked_away(token.error())) co_return fail(std::move(token.error()));
       Result<void> slept = co_await loop::sleep_until(seams_.scheduler.now() + backoff.next(), live->sending);
       if (!slept) co_return fail(std::move(token.error()));
       continue;
@@ -138,9 +136,8 @@ loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::in
       if (tenant->retired()) continue;
       token = co_await token_for_slot(live, tenant);
       if (*token == nullptr) {
-        Result<bool> waits =
-            co_await back_to_queue(live, std::exchange(slot, 0), unused_slot_end(seams_.scheduler.now()));
-        if (!waits) co_return fail(std::move(waits.error()));
+        Result<void> waits = co_await back_to_queue(live, slot, unused_slot_end(seams_.scheduler.now()));
+        if (!waits) co_return waits;
         continue;  // above it is known what to do without a token
       }
     }
@@ -185,20 +182,22 @@ loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::in
         const BootTime again = seams_.scheduler.now() + backoff.next();
         if (live->sending.reason() || !result.error.retryable || last || again >= live->row.deadline)
           co_return fail(std::move(result.error));
-        Result<bool> waits = co_await back_to_queue(live, std::exchange(slot, 0), attempt.ended);
-        if (!waits) co_return fail(std::move(waits.error()));
+        Result<void> waits = co_await back_to_queue(live, slot, attempt.ended);
+        if (!waits) co_return waits;
         Result<void> slept = co_await loop::sleep_until(again, live->sending);
         if (!slept) co_return fail(live->sending.error("waiting to connect again: " + result.error.message));
         continue;
       }
     }
-    Result<bool> waits = co_await back_to_queue(live, std::exchange(slot, 0), attempt.ended);
-    if (!waits) co_return fail(std::move(waits.error()));
+    Result<void> waits = co_await back_to_queue(live, slot, attempt.ended);
+    if (!waits) co_return waits;
   }
 }
 
-/// The attempt came to nothing at the service: the request waits again, and may be taken back again.
-loop::Task<Result<bool>> Submission::back_to_queue(LivePtr live, std::int64_t slot, BootTime ended) {
+/// The attempt came to nothing at the service: the request waits again, and may be taken back again. The slot is given
+/// back, and 0 from then on.
+loop::Task<Result<void>> Submission::back_to_queue(LivePtr live, std::int64_t &slot, BootTime ended) {
+  const std::int64_t used = std::exchange(slot, 0);
   live->bytes_left = false;
   Backoff backoff(kFirstPause, kLongestPause);
   while (true) {
@@ -208,12 +207,12 @@ loop::Task<Result<bool>> Submission::back_to_queue(LivePtr live, std::int64_t sl
       set_state(row, State::Queued, now);
       return true;
     };
-    std::function<Result<void>(Tx &)> also = [slot, ended](Tx &tx) { return tx.quota_end(slot, ended); };
+    std::function<Result<void>(Tx &)> also = [used, ended](Tx &tx) { return tx.quota_end(used, ended); };
     Result<bool> written = co_await book_.write(live, std::move(change), Durability::Process, std::move(also));
     if (stopping_) live->sending.cancel(Status::ShuttingDown);
-    if (written) co_return written;
+    if (written) co_return Result<void>();
     const bool again = co_await outlasts(live, written.error(), backoff);
-    if (!again) co_return written;
+    if (!again) co_return fail(std::move(written.error()));
   }
 }
 

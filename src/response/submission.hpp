@@ -62,7 +62,7 @@ class Submission {
   loop::Task<Result<void>> wait_for_tenant(LivePtr live, std::int64_t &slot);
   loop::Task<Result<std::int64_t>> take_slot(LivePtr live);
   loop::Task<Result<ledger::QuotaAnswer>> ask_once(LivePtr live, Permit &permit);
-  loop::Task<Result<bool>> back_to_queue(LivePtr live, std::int64_t slot, BootTime ended);
+  loop::Task<Result<void>> back_to_queue(LivePtr live, std::int64_t &slot, BootTime ended);
   loop::Task<bool> outlasts(LivePtr live, const Error &error, Backoff &backoff);
   loop::Task<Result<void>> wait_for_turn(LivePtr live, DeviceTurns::Turn &turn);
   loop::Task<identity::SharedToken> token_for_slot(LivePtr live, std::shared_ptr<Tenant> tenant);

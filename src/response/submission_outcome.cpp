@@ -80,11 +80,7 @@ loop::Task<bool> Submission::decide(LivePtr live, RowChange change, Attempt atte
   Result<bool> written = co_await book_.write(live, std::move(change), durability, std::move(also));
   if (written) co_return *written;
   // The row still says `sending`: it is looked for, by this client or the next on this ledger.
-  Book::Left left;
-  left.row = live->row;
-  left.slot = attempt.slot;
-  left.ended = attempt.ended;
-  book_.leave(std::move(left));
+  book_.leave(Book::Left(live->row, attempt.slot, attempt.ended));
   live->error = Error(Status::OutcomeUnknown,
                       "the service has answered, but the answer could not be recorded: " + written.error().message);
   live->given_up = true;
@@ -173,11 +169,9 @@ loop::Task<void> Submission::not_sent(LivePtr live, Error error, std::int64_t sl
   const BootTime boot_now = seams_.scheduler.now();
   const BootTime ended = unused_slot_end(boot_now);
   const Wishes wishes(*live);
-  if (boot_now < live->row.deadline && !wishes.blocking && wishes.stopped_by == Status::ShuttingDown) {
-    // Stays queued: whoever opens the ledger next goes on.
-    if (live->row.state == State::Sending) (void)co_await back_to_queue(live, slot, ended);
-    co_return;
-  }
+  // Stays queued: whoever opens the ledger next goes on.
+  const bool shuts_down = wishes.stopped_by == Status::ShuttingDown;
+  if (shuts_down && live->row.state == State::Queued && wishes.are_outlived_by(live->row, boot_now)) co_return;
   const std::string client = seams_.ledger.owner();
   bool goes_on = false;
   RowChange change = [&](Tx &, RequestRow &row) -> Result<bool> {
@@ -200,16 +194,14 @@ loop::Task<void> Submission::not_sent(LivePtr live, Error error, std::int64_t sl
         {{"request_id", std::string_view(live->row.id.str())}, {"reason", std::string_view(written.error().message)}});
     live->error = std::move(written.error());
     live->given_up = true;  // it may still be sent, by whoever takes it up, so nobody is told that it was not
-    Book::Left left;
-    left.row = live->row;
+    Book::Left left(live->row, slot, ended);
     left.stopped_by = wishes.blocking ? wishes.stopped_by.value_or(Status::Interrupted) : wishes.stopped_by;
-    left.slot = slot;
-    left.ended = ended;
     book_.leave(std::move(left));
     co_return;
   }
-  if (!goes_on || stopping_) co_return;
+  if (!goes_on) co_return;
   live->error.reset();
+  if (stopping_) co_return;
   live->sending.renew(live->row.deadline);
   ++live->holders;  // nobody here waits for it, so nobody here takes it back
   start(live, turn(live->row), 0);

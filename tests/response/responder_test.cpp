@@ -9,7 +9,6 @@ using std::chrono::seconds;
 /// What several callers, a shutdown or a crash make of a request.
 class Responding : public ResponseTest {
  protected:
-  PostStep &next() { return service().script.emplace_back(); }
   /// Keeps later requests for the device queued for `time`.
   Caller &occupy(const std::string &device, nanoseconds time) {
     next().answering = time;

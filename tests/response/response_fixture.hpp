@@ -171,6 +171,8 @@ class ResponseTest : public ::testing::Test {
   }
   response::Responder &responder() { return *process->responder; }
   FakeService &service() { return process->service; }
+  /// How the service treats the next POST that has no step yet.
+  PostStep &next() { return service().script.emplace_back(); }
 
   static std::string machine(char digit = 'a') { return std::string(40, digit); }
 
@@ -234,6 +236,12 @@ class ResponseTest : public ::testing::Test {
   void recover() {
     process->scheduler.spawn(recover_for(responder()));
     run();
+  }
+  int slots_in_use() {
+    const auto usage = process->ledger->run_blocking(ledger::Durability::Read, [&](ledger::Tx &tx) {
+      return tx.quota_usage(process->tenant->quota_key("restrict"), windows, clock.now());
+    });
+    return usage.value().windows[0].used;
   }
   std::string state_of(const std::string &id) { return poll(id).state(); }
 

@@ -116,7 +116,7 @@ TEST_F(Sharing, ACallJoinsWhatAnotherProcessIsSendingAndLearnsItsEnd) {
   EXPECT_EQ(second.request_id(), first.request_id());
 }
 
-/// One slot a minute, with two requests ahead.
+/// One slot a minute, and a caller with two requests ahead of his.
 class JoinedFromElsewhere : public Sharing {
  protected:
   JoinedFromElsewhere() {
@@ -125,37 +125,35 @@ class JoinedFromElsewhere : public Sharing {
     start(1);
     submit_at(0, machine('b'));
     submit_at(0, machine('c'));
+    first = &act_at(0, machine(), seconds(65));
+    run_all(seconds(1));
+    EXPECT_EQ(first->status(), "waiting");
   }
+  void expect_sent_for(const Caller &joined) {
+    EXPECT_EQ(first->status(), "CORDON_E_OUTCOME_UNKNOWN") << "somebody else still wants it";
+    EXPECT_EQ(joined.request_id(), first->request_id());
+    run_all(minutes(4));
+    EXPECT_EQ(state_at(1, joined.request_id()), "pending");
+    EXPECT_EQ(shared().posts.size(), 3u);
+  }
+
+  Caller *first = nullptr;
 };
 
 TEST_F(JoinedFromElsewhere, ARequestOutlivesTheCallerThatItWasMadeFor) {
-  Caller &first = act_at(0, machine(), seconds(65));
-  run_all(seconds(1));
-  ASSERT_EQ(first.status(), "waiting");
-  Caller &joined = submit_at(1, machine());
+  const Caller &joined = submit_at(1, machine());
   run_all(seconds(66));
-  EXPECT_EQ(first.status(), "CORDON_E_OUTCOME_UNKNOWN") << "somebody else still wants it";
-  EXPECT_EQ(joined.request_id(), first.request_id());
-  run_all(minutes(2));
-  EXPECT_EQ(state_at(1, joined.request_id()), "pending");
-  EXPECT_EQ(shared().posts.size(), 3u);
+  expect_sent_for(joined);
 }
 
 TEST_F(JoinedFromElsewhere, ARequestOutlivesACallerThatHasHeardOfNobodyElse) {
-  Caller &first = act_at(0, machine(), seconds(65));
-  run_all(seconds(1));
-  ASSERT_EQ(first.status(), "waiting");
   Caller joined(at(1).scheduler, std::nullopt);
   at(1).scheduler.spawn(submit_for(*at(1).responder, intent_at(1, machine(), "restrict_code_execution"), joined));
   at(1).scheduler.run_due();  // the other one has not heard its bell when its caller gives up
-  first.scope.cancel(Status::Interrupted);
+  first->scope.cancel(Status::Interrupted);
   at(0).scheduler.run_due();
   run_all(seconds(0));
-  EXPECT_EQ(first.status(), "CORDON_E_OUTCOME_UNKNOWN") << "somebody else still wants it";
-  EXPECT_EQ(joined.request_id(), first.request_id());
-  run_all(minutes(4));
-  EXPECT_EQ(state_at(1, joined.request_id()), "pending");
-  EXPECT_EQ(shared().posts.size(), 3u);
+  expect_sent_for(joined);
 }
 
 TEST_F(Sharing, AHaltOfAnotherProcessCallsBackWhatIsStillConnecting) {
