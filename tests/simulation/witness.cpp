@@ -55,6 +55,12 @@ const std::string &Witness::action_of(int wish) const {
   return found(action_ids_, wish);
 }
 
+/// Two wishes are for the end of one action: each names it by a wish of its own that had led to it.
+bool Witness::cancel_the_same(const Wish &wish, const Wish &other) const {
+  return wish.cancels >= 0 && other.cancels >= 0 && wish.tenant == other.tenant &&
+         action_of(wish.cancels) == action_of(other.cancels);
+}
+
 /// Whoever asks for the same may have joined, and then it is wanted for as long as he wants it.
 Instant Witness::valid_until(const Wish &wish) const {
   Instant until{0};
@@ -62,7 +68,7 @@ Instant Witness::valid_until(const Wish &wish) const {
     const Wish &other = wishes_[static_cast<std::size_t>(number)];
     const bool undoes =
         wish.cancels >= 0 && other.undoes(wishes_[static_cast<std::size_t>(wish.cancels)]);  // has it cancelled as well
-    if (other.number == wish.number || other.asks_the_same(wish) || undoes)
+    if (other.number == wish.number || other.asks_the_same(wish) || cancel_the_same(wish, other) || undoes)
       until = std::max(until, at + other.validity());
   }
   return until + late_by_;

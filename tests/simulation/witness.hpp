@@ -70,6 +70,7 @@ class Witness {
   void close(const std::string &request_id, const std::string &why);
   void check_document(const std::string &who, const Json &document, bool ok);
   void check_answer(const Wish &wish, const Json &document);
+  bool cancel_the_same(const Wish &wish, const Wish &other) const;
   Instant valid_until(const Wish &wish) const;
 
   const Timeline &timeline_;
