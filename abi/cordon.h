@@ -328,9 +328,11 @@ CORDON_API int32_t cordon_next_event(cordon_client *client, const char *options_
                                      char **event_json, cordon_error **error);
 
 /*
- * A descriptor for poll, select or epoll that is readable while unread events exist. Reading from it is harmless and
- * not needed. *fd receives a fresh close-on-exec duplicate that is yours to close, -1 on an error; with NULL none is
- * made. [any-thread]
+ * A descriptor for poll, select or epoll that is readable while unread events exist: records behind what the client's
+ * last cordon_next_event returned, or behind all that was there when it returned NO_EVENT. So read until NO_EVENT
+ * before you wait; several readers with cursors of their own share one descriptor. Reading from it is harmless and not
+ * needed. *fd receives a fresh close-on-exec duplicate that is yours to close, -1 on an error; with NULL none is made.
+ * [any-thread]
  */
 CORDON_API int32_t cordon_event_fd(cordon_client *client, int32_t *fd, cordon_error **error);
 

@@ -85,7 +85,6 @@ loop::Task<Result<std::optional<Json>>> EventReader::next(std::optional<std::int
     std::int64_t newest;  ///< nothing up to here was left out
     std::vector<ledger::JournalRecord> records;
   };
-  own_only_ = own_only;
   std::int64_t &last_read = own_only ? last_own_ : last_of_all_;
   const std::int64_t cursor = after.value_or(last_read);
   ledger::EventFilter filter;
@@ -104,12 +103,12 @@ loop::Task<Result<std::optional<Json>>> EventReader::next(std::optional<std::int
     newest_ = std::max(newest_, look->newest);
     if (!look->records.empty()) {
       last_read = look->records.front().sequence;
-      update_signal();
+      tell(last_read);
       co_return std::optional<Json>(event_of(look->records.front()));
     }
     // Whoever begins ahead of what was read has not seen what lies between.
     if (cursor <= last_read) last_read = std::max(last_read, look->newest);
-    update_signal();
+    tell(look->newest);
     if (!wait) co_return std::optional<Json>();
     if (newest_ > look->newest) continue;
     Result<void> waited = co_await appended_.wait(scope);
@@ -117,6 +116,11 @@ loop::Task<Result<std::optional<Json>>> EventReader::next(std::optional<std::int
     if (scope.reason() == Status::Deadline) co_return std::optional<Json>();
     co_return fail(std::move(waited.error()));
   }
+}
+
+void EventReader::tell(std::int64_t sequence) {
+  told_ = sequence;
+  update_signal();
 }
 
 void EventReader::on_append(std::int64_t sequence) {

@@ -33,7 +33,8 @@ class EventReader {
   /// newest of them.
   void follow(const RequestId &id);
   /// `own_only`: records of this client, and of what it has joined. Waits until there is one or the scope ends: then
-  /// nullopt. Without a cursor it goes on behind the last event of the same scope that was read.
+  /// nullopt. Without a cursor it goes on behind the last event of the same scope that was read. The descriptor goes by
+  /// the last call, whatever its cursor.
   loop::Task<Result<std::optional<Json>>> next(std::optional<std::int64_t> after, bool own_only, bool wait,
                                                loop::Scope &scope);
   /// The journal has grown to `sequence`.
@@ -41,14 +42,16 @@ class EventReader {
   Result<int> descriptor();
 
  private:
-  void update_signal() { signal_.set(newest_ > (own_only_ ? last_own_ : last_of_all_)); }
+  /// The host knows everything up to `sequence`, as its last call had it.
+  void tell(std::int64_t sequence);
+  void update_signal() { signal_.set(newest_ > told_); }
 
   ledger::Ledger &ledger_;
   loop::Event appended_;
   ReadySignal signal_;
   std::int64_t newest_ = 0;
   std::vector<std::string> joined_;  ///< oldest first
-  bool own_only_ = true;             ///< which of the two the host reads
+  std::int64_t told_ = 0;            ///< the descriptor is readable for what lies behind
   std::int64_t last_own_ = 0;        ///< everything of this client up to here was read
   std::int64_t last_of_all_ = 0;     ///< everything of all clients up to here was read
 };

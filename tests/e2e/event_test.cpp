@@ -124,6 +124,24 @@ TEST_F(Events, TheDescriptorIsReadableWhileEventsOfAnotherClientAreUnread) {
   close(fd);
 }
 
+TEST_F(Events, TheDescriptorRestsWhenAReaderWithACursorOfItsOwnHasSeenTheNewest) {
+  const auto host = open();
+  ASSERT_EQ(host->restrict_device(machine(), "c", {{"until", "finished"}}).status, CORDON_OK);
+  std::int32_t fd = -1;
+  cordon_error *error = nullptr;
+  ASSERT_EQ(cordon_event_fd(host->client(), &fd, &error), CORDON_OK);
+  EXPECT_TRUE(is_readable(fd, 0)) << "nothing was read yet";
+  const std::int64_t newest = read_all(*host, 0).back()["cursor"];
+  ASSERT_EQ(host->next_event(0, {{"after", 0}}).status, CORDON_OK);
+  EXPECT_TRUE(is_readable(fd, 0)) << "there is more behind the first";
+  EXPECT_EQ(host->next_event(0, {{"after", newest}}).status, CORDON_NO_EVENT);
+  EXPECT_FALSE(is_readable(fd, 0)) << "whoever waits for what comes next must not spin over what he passed";
+  ASSERT_EQ(host->submit("restrict_code_execution", {{"machine_id", machine(1)}, {"comment", "c"}}).status, CORDON_OK);
+  EXPECT_TRUE(is_readable(fd, 60'000));
+  EXPECT_EQ(host->next_event(0, {{"after", newest}}).status, CORDON_OK);
+  close(fd);
+}
+
 /// A host that never reads.
 class UnreadEvents : public EmulatorTest {
  protected:
