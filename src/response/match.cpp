@@ -13,9 +13,16 @@ bool does_the_same(const Live &live, const MachineAction &action) {
 }  // namespace
 
 bool carries_our_mark(const ledger::RequestRow &row, const MachineAction &action) {
-  // The marker is a part of the id: another request's may be equal, above all where a host makes ids by counting.
-  if (const auto named = RequestId::parse(action.external_id)) return *named == row.id;
-  return action.requestor_comment.find(comment_marker(row.id)) != std::string::npos;
+  const auto carries_marker_of = [&action](const RequestId &id) {
+    return action.requestor_comment.find(comment_marker(id)) != std::string::npos;
+  };
+  if (const auto named = RequestId::parse(action.external_id)) {
+    if (*named == row.id) return true;
+    // The marker is a part of the id: another request's may be equal, above all where a host makes ids by counting. An
+    // id whose marker is not there is none of a request, but one that the service has given.
+    if (carries_marker_of(*named)) return false;
+  }
+  return carries_marker_of(row.id);
 }
 
 Match match_answer(const Live &live, const MachineAction &action, std::optional<UtcTicks> not_before) {
@@ -25,7 +32,8 @@ Match match_answer(const Live &live, const MachineAction &action, std::optional<
   // Neither comment nor external id came back: then only its age can tell it from an older one.
   const bool silent = action.requestor_comment.empty() && action.external_id.empty();
   if (silent && (!not_before || !action.created_at.is_set() || action.created_at >= *not_before)) return Match::Ours;
-  return Match::Adoptable;
+  const bool same = defender::same_parameters(*live.operation, live.row.parameters, action);
+  return same ? Match::Adoptable : Match::Other;
 }
 
 const MachineAction *find_ours(const Live &live, const std::vector<MachineAction> &actions) {

@@ -11,7 +11,7 @@ namespace cordon::response {
 enum class Match {
   Ours,       ///< carries our external id or our marker, or nothing that speaks against having been made by this POST
   Adoptable,  ///< somebody else's or an earlier one, not at its end, that does what the request asks
-  Other,      ///< on the same device and of the same type, but with other parameters
+  Other,      ///< on the same device and of the same type, but with other parameters, or with none that it shows
 };
 
 /// True when the service echoed our external id or marker.

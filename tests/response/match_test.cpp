@@ -52,6 +52,8 @@ TEST_F(Matching, AnAnswerWithSomebodyElsesCommentIsAdoptable) {
   MachineAction theirs = action();
   theirs.requestor_comment = "by hand";
   EXPECT_EQ(match_answer(*live, theirs, std::nullopt), Match::Adoptable);
+  theirs.file_identifier.clear();
+  EXPECT_EQ(match_answer(*live, theirs, std::nullopt), Match::Other) << "it may be about another file";
 }
 
 TEST_F(Matching, AnAnswerThatTellsNothingIsOursUnlessItIsOlderThanThePost) {
@@ -98,6 +100,10 @@ TEST_F(Matching, AnEqualMarkerOfAnotherRequestIsNotTakenForOurs) {
   earlier.external_id = "INC-7";
   const std::vector<MachineAction> of_no_request = {earlier};
   EXPECT_NE(find_ours(*live, of_no_request), nullptr) << "an id that is none of ours says nothing";
+  earlier.external_id = "0d5f2a77-91c3-4c1e-8a4e-5b1f0e6d2c3b";
+  const std::vector<MachineAction> named_by_the_service = {earlier};
+  EXPECT_NE(find_ours(*live, named_by_the_service), nullptr) << "nor does one that the service has made up";
+  EXPECT_EQ(match_answer(*live, earlier, std::nullopt), Match::Ours);
 }
 
 TEST_F(Matching, AnActionThatNamesTheFileByAnotherHashDoesNotContradict) {
