@@ -59,7 +59,7 @@ struct ActionFilter {
   UtcTicks created_since;            ///< service time, inclusive
   bool or_open = false;              ///< whatever has not ended is listed too, however old
   UtcTicks updated_since;            ///< service time, inclusive
-  bool ascending_by_update = false;  ///< stable under paging; default: newest first
+  bool ascending_by_update = false;  ///< oldest change first; default: newest first
   std::int64_t top = -1;
   std::int64_t skip = -1;
 };

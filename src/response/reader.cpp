@@ -125,12 +125,14 @@ loop::Task<Result<std::vector<defender::MachineAction>>> Reader::actions(Tenant 
     if (!document) co_return fail(std::move(document.error()));
     Result<defender::MachineActionPage> page = defender::parse_action_list(*document);
     if (!page) co_return fail(std::move(page.error()));
-    // With $top the service sends no link (mde-api §6): a short page is the last one. Rows that arrive meanwhile shift
-    // the pages, hence the set.
+    // With $top the service is known to send no link (mde-api §6): then a short page is the last one. With a link it
+    // has cut the page itself. Rows that arrive meanwhile shift the pages, hence the set.
     const auto rows = static_cast<std::int64_t>(page->actions.size());
     for (defender::MachineAction &action : page->actions)
       if (seen.insert(action.id).second) found.push_back(std::move(action));
-    if (rows < kPageRows) co_return found;
+    if (rows < kPageRows && page->next_link.empty()) co_return found;
+    if (rows == 0)
+      co_return fail(Status::InvalidResponse, "the service's list of machine actions goes on behind an empty page");
     filter.skip += rows;
   }
 }

@@ -125,10 +125,11 @@ loop::Task<Result<void>> Tracker::look(std::shared_ptr<Tenant> tenant, Watch &wa
   }
   if (watch.by_id || !watch.high_water.is_set()) co_return co_await look_by_id(*tenant);
   Result<void> looked = co_await look_by_update(*tenant, watch);
-  if (!looked && looked.error().http_status == 400) {
-    watch.by_id = true;
-    co_return co_await look_by_id(*tenant);
-  }
+  // A filter that the service doesn't take stays so; a gateway's refusal may have the same HTTP status.
+  const bool refused = !looked && looked.error().status == Status::InvalidArgument && looked.error().http_status == 400;
+  if (refused) watch.by_id = true;
+  const bool unreadable = !looked && looked.error().status == Status::InvalidResponse;
+  if (refused || unreadable) co_return co_await look_by_id(*tenant);
   if (!looked || ++watch.looks < kLooksBetweenSweeps) co_return looked;
   watch.looks = 0;
   co_return co_await look_for_missed(*tenant);
@@ -207,12 +208,34 @@ loop::Task<Result<void>> Tracker::ask_by_id(Tenant &tenant, std::vector<std::str
     const std::size_t to = std::min(ids.size(), from + defender::ActionFilter::kMaxIdsPerQuery);
     filter.action_ids.assign(ids.begin() + static_cast<std::ptrdiff_t>(from),
                              ids.begin() + static_cast<std::ptrdiff_t>(to));
+    std::vector<std::string> chunk = filter.action_ids;
     Result<std::vector<MachineAction>> listed = co_await reader_.actions(tenant, std::move(filter), Lane::Poll, life_);
+    if (!listed && listed.error().status == Status::InvalidResponse)
+      listed = co_await ask_one_by_one(tenant, std::move(chunk));
     if (!listed) co_return fail(std::move(listed.error()));
     Result<void> recorded = co_await record(tenant, std::move(*listed));
     if (!recorded) co_return recorded;
   }
   co_return Result<void>();
+}
+
+/// For a list with a row that can't be read: whatever else it held is not to wait for that one. An error when none of
+/// them can be read.
+loop::Task<Result<std::vector<MachineAction>>> Tracker::ask_one_by_one(Tenant &tenant, std::vector<std::string> ids) {
+  std::vector<MachineAction> read;
+  Error unreadable;
+  for (const std::string &id : ids) {
+    Result<MachineAction> action = co_await reader_.action(tenant, id, Lane::Poll, life_);
+    if (action) {
+      read.push_back(std::move(*action));
+      continue;
+    }
+    unreadable = std::move(action.error());
+    if (unreadable.status != Status::InvalidResponse && unreadable.status != Status::NotFound)
+      co_return fail(std::move(unreadable));
+  }
+  if (read.empty()) co_return fail(std::move(unreadable));
+  co_return read;
 }
 
 /// Writes what was listed, in portions that let others have the ledger in between. An action that seems cancelled or

@@ -45,6 +45,7 @@ class Tracker {
   loop::Task<Result<void>> look_by_id(Tenant &tenant);
   loop::Task<Result<void>> look_for_missed(Tenant &tenant);
   loop::Task<Result<void>> ask_by_id(Tenant &tenant, std::vector<std::string> ids);
+  loop::Task<Result<std::vector<defender::MachineAction>>> ask_one_by_one(Tenant &tenant, std::vector<std::string> ids);
   loop::Task<Result<bool>> is_news(const std::string &tenant, const defender::MachineAction &action);
   loop::Task<Result<void>> record(Tenant &tenant, std::vector<defender::MachineAction> actions);
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <string>
@@ -102,7 +103,8 @@ class FakeService final : public http::Transport {
   std::vector<std::string> targets;  ///< the POSTs' URLs
   std::vector<Json> actions;
   int reads = 0;
-  bool lists = true;  ///< false: whatever is read is answered with 503
+  bool lists = true;          ///< false: whatever is read is answered with 503
+  std::size_t page_rows = 0;  ///< a list is cut there, and a link leads on; 0: never
 
  private:
   PostStep next_step() {
@@ -152,6 +154,11 @@ class FakeService final : public http::Transport {
     for (std::size_t colon = 0; (colon = time.find("%3A")) != std::string::npos;) time.replace(colon, 3, ":");
     return time.substr(0, UtcTicks().str().size());
   }
+  static std::size_t skip_of(const std::string &url) {
+    constexpr std::string_view kSkip = "$skip=";
+    const std::size_t at = url.find(kSkip);
+    return at == std::string::npos ? 0 : std::stoul(url.substr(at + kSkip.size()));
+  }
   std::string document_of(const std::string &url) const {
     for (const Json &action : actions)  // read by its id
       if (url.ends_with("/machineactions/" + action["id"].get<std::string>())) return action.dump();
@@ -160,7 +167,12 @@ class FakeService final : public http::Transport {
       if ((url.find("machineId") == std::string::npos || url.find(action["machineId"]) != std::string::npos) &&
           action["lastUpdateDateTimeUtc"] >= since_of(url))
         rows.push_back(action);
-    return Json{{"value", rows}}.dump();
+    if (page_rows == 0) return Json{{"value", rows}}.dump();
+    const std::size_t skip = skip_of(url);
+    Json page = {{"value", Json::array()}};
+    for (std::size_t i = skip; i < std::min(rows.size(), skip + page_rows); ++i) page["value"].push_back(rows[i]);
+    if (skip + page_rows < rows.size()) page["@odata.nextLink"] = "https://elsewhere.example/next";
+    return page.dump();
   }
 
   const Clock &clock_;

@@ -39,5 +39,30 @@ TEST_F(Tracking, AnEndThatCameWhileNobodyLookedIsLearntThoughAnEarlierRequestIsS
   EXPECT_EQ(state_of(early), "succeeded");
 }
 
+TEST_F(Tracking, AListThatTheServiceCutsIsReadToItsEnd) {
+  service().page_rows = 1;
+  std::vector<std::string> ids;
+  for (const char device : {'a', 'b', 'c'}) ids.push_back(submit(intent(machine(device))).request_id());
+  run_for(seconds(1));
+  service().finish_all("Succeeded");
+  run_for(minutes(1));
+  for (const std::string &id : ids) EXPECT_EQ(state_of(id), "succeeded");
+}
+
+TEST_F(Tracking, AnActionOfAnybodyThatCantBeReadKeepsNoEndFromBeingLearnt) {
+  const std::string first = submit(intent(machine('a'))).request_id();
+  const std::string second = submit(intent(machine('b'))).request_id();
+  run_for(seconds(1));
+  service().add_foreign(machine('c'), "Isolate", "somebody");
+  service().actions.back()["type"] = nullptr;
+  finish(machine('a'));
+  run_for(minutes(2));
+  EXPECT_EQ(state_of(first), "succeeded");
+  EXPECT_EQ(state_of(second), "pending");
+  finish(machine('b'));
+  run_for(minutes(10));
+  EXPECT_EQ(state_of(second), "succeeded");
+}
+
 }  // namespace
 }  // namespace cordon::test
