@@ -80,6 +80,13 @@ bool shows(const MatchField &field, const Json &request, const MachineAction &ac
   return equal_ignoring_case(shown(field, action), text_or(request, field.member.c_str()));
 }
 
+/// The service takes UnManagedDevice, and documents no other answers than Full, Selective and Quick (mde-api §5.1):
+/// what it answers there says nothing about what was asked.
+bool is_comparable(const MatchField &field, const Json &request) {
+  return field.in != MatchField::In::Scope ||
+         !equal_ignoring_case(text_or(request, field.member.c_str()), "UnManagedDevice");
+}
+
 bool satisfied(const std::vector<std::string> &any_of, const std::vector<std::string> &roles) {
   return std::any_of(any_of.begin(), any_of.end(), [&roles](const std::string &permission) {
     return std::find(roles.begin(), roles.end(), permission) != roles.end();
@@ -130,6 +137,7 @@ bool same_parameters(const Operation &operation, const Json &request, const Mach
 
 bool contradicts(const Operation &operation, const Json &request, const MachineAction &action) {
   return std::any_of(operation.match.begin(), operation.match.end(), [&](const MatchField &field) {
+    if (!is_comparable(field, request)) return false;
     return !shown(field, action).empty() && !shows(field, request, action);
   });
 }

@@ -147,5 +147,15 @@ TEST(Operation, MatchesActionsByTheParametersThatCount) {
   EXPECT_TRUE(same_parameters(operation("restrict_code_execution"), request, action)) << "it has no parameters";
 }
 
+TEST(Operation, AScopeForWhichTheServiceHasNoWordContradictsNothing) {
+  const Operation &isolate = operation("isolate");
+  MachineAction action;
+  action.scope = "Full";
+  EXPECT_FALSE(contradicts(isolate, {{"isolation_type", "UnManagedDevice"}}, action));
+  EXPECT_FALSE(same_parameters(isolate, {{"isolation_type", "UnManagedDevice"}}, action))
+      << "nor does it prove anything";
+  EXPECT_TRUE(contradicts(isolate, {{"isolation_type", "Selective"}}, action));
+}
+
 }  // namespace
 }  // namespace cordon::defender

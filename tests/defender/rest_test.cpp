@@ -135,6 +135,19 @@ TEST(InterpretPost, CancellingIsAcceptedOnlyForTheActionAskedFor) {
   EXPECT_EQ(interpret(cancel, answered(200, other.dump())).outcome, PostOutcome::Unknown);
 }
 
+TEST(InterpretPost, ACancelThatComesTooLateSaysSo) {
+  const Call cancel = call_of("cancel_action", {{"action_id", kAction}, {"comment", "c"}});
+  for (const char *body : {R"({"error": {"code": "BadRequest", "message": "no"}})",
+                           R"({"error": {"code": "ActiveRequestAlreadyExists", "message": "already in progress"}})"}) {
+    const PostResult late = interpret(cancel, answered(400, body));
+    EXPECT_EQ(late.outcome, PostOutcome::Refused) << body;
+    EXPECT_EQ(late.error.status, Status::InvalidState) << body;
+    EXPECT_NE(late.error.message.find("poll it"), std::string::npos) << late.error.message;
+  }
+  const PostResult wrong = interpret(cancel, answered(400, R"({"error": {"code": "InvalidRequestBody"}})"));
+  EXPECT_EQ(wrong.error.status, Status::InvalidArgument);
+}
+
 TEST(InterpretPost, WhatWasSentAndNotAnsweredIsUnknownAndWhatWasNotSentIsNot) {
   http::Exchange exchange;
   exchange.error = Error(Status::Network, "the connection was reset");
