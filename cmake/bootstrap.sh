@@ -104,20 +104,26 @@ has_service() {
   [ -e "/etc/init.d/$1" ]
 }
 
-# While packages are configured, policy-rc.d keeps their services from starting; the caller's own one is put back.
+# While packages are configured, policy-rc.d keeps their services from starting; the caller's own one is put back. One of
+# ours that a killed run has left behind is known by its second line.
 install() {
+  ours='# of cmake/bootstrap.sh'
   guard=/usr/sbin/policy-rc.d
   kept=$guard.kept-by-cordon
   brought=''
   for service in nginx squid; do has_service "$service" || brought="$brought $service"; done
   restore='
     if [ -e "'$kept'" ]; then as_root mv -f "'$kept'" "'$guard'"; elif [ -e "'$guard'" ]; then as_root rm -f "'$guard'"; fi'
+  if [ -e "$guard" ] && [ ! -e "$kept" ] && ! grep -qx "$ours" "$guard"; then
+    as_root mv "$guard" "$kept" || return 1
+  fi
   trap "$restore" EXIT
   trap 'exit 1' HUP INT TERM
-  if [ -e "$guard" ] && [ ! -e "$kept" ]; then as_root mv "$guard" "$kept"; fi
-  as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$guard && chmod 755 $guard"
   status=0
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install --no-install-recommends -y -q "$@" >&2 || status=$?
+  {
+    as_root sh -c "printf '#!/bin/sh\n$ours\nexit 101\n' >$guard && chmod 755 $guard" &&
+      as_root env DEBIAN_FRONTEND=noninteractive apt-get install --no-install-recommends -y -q "$@" >&2
+  } || status=$?
   eval "$restore"
   trap - EXIT HUP INT TERM
   look

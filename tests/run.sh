@@ -136,9 +136,11 @@ junit_count() { # ATTRIBUTE FILE
   grep -o "$1=\"[0-9]*\"" "$2" | head -n 1 | tr -cd 0-9
 }
 
-# A digest of everything that can change what a build or a test does.
+# A digest of everything that can change what a build or a test does, or whether one is skipped.
 tree_digest() {
   {
+    id -u
+    for tool in go cargo dotnet node npm; do command -v "$tool" && stat -L -c '%s %Y' "$(command -v "$tool")"; done
     sources '*' | sort | while IFS= read -r file; do
       if [ -f "$file" ]; then printf '%s\0' "$file"; fi
     done | xargs -0 sha256sum
@@ -166,9 +168,11 @@ suite() {
     suite_skipped=$(sed -n '2s/.* //p' "$suite_stamp")
     passed=$((passed + suite_passed))
     skipped=$((skipped + suite_skipped))
+    sed -n '3,${/./p;}' "$suite_stamp"
     say "suite ($1)" "$suite_passed passed, 0 failed, $suite_skipped skipped (nothing changed since; --again runs it)"
     return
   fi
+  rm -f "$suite_stamp"
   suite_digest=$(tree_digest)
   suite_log=$logs/ctest_$1.log
   junit=$PWD/$logs/ctest_$1.xml
@@ -188,12 +192,12 @@ suite() {
   if [ "$suite_status" -ne 0 ]; then
     grep -v -e ' Passed ' -e '^ *Start *[0-9]*: ' "$suite_log"
     if [ "$suite_failed" -eq 0 ]; then # ctest fails too when a test program is missing
-      suite_failed=$suite_skipped
+      suite_failed=$((suite_skipped > 0 ? suite_skipped : 1))
       suite_skipped=0
     fi
-  elif [ "$suite_skipped" -gt 0 ]; then
-    sed -n '/^The following tests did not run/,$p' "$suite_log"
   fi
+  suite_not_run=$(sed -n '/^The following tests did not run/,$p' "$suite_log")
+  [ "$suite_status" -ne 0 ] || [ "$suite_skipped" -eq 0 ] || echo "$suite_not_run"
   suite_passed=$((suite_total - suite_failed - suite_skipped))
   passed=$((passed + suite_passed))
   failed=$((failed + suite_failed))
@@ -202,7 +206,8 @@ suite() {
     if [ -s "$table" ]; then cat "$table"; fi
   done
   say "suite ($1)" "$suite_passed passed, $suite_failed failed, $suite_skipped skipped ($(($(now) - suite_start)) s)"
-  [ "$suite_status" -eq 0 ] && keep "$suite_stamp" "$suite_digest" "$suite_passed $suite_skipped"
+  [ "$suite_status" -eq 0 ] && keep "$suite_stamp" "$suite_digest" "$suite_passed $suite_skipped
+$suite_not_run"
 }
 
 sources() { # PATTERN...
@@ -310,6 +315,7 @@ run_simulate() {
     passed=$((passed + 1))
     say simulation "passed (nothing changed since; --again runs it)"
   else
+    rm -f "$simulated"
     simulated_digest=$(tree_digest)
     check simulation build/release/tests/simulation/cordon_simulation --count "$seeds" --jobs "$jobs" || return
     keep "$simulated" "$simulated_digest"

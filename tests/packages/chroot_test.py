@@ -12,6 +12,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -290,6 +291,8 @@ def main():
     if missing or os.geteuid() != 0 or subprocess.run([*own, "true"], check=False).returncode != 0:
         print(f"needs root, namespaces and debootstrap (missing: {missing})")
         return SKIPPED
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda *_: sys.exit(1))  # so that the folder goes
     # /tmp may lie in memory, or have no device files.
     folder = tempfile.mkdtemp(prefix="cordon-chroot-", dir="/var/tmp")
     os.chmod(folder, 0o755)
