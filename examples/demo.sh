@@ -1,7 +1,7 @@
 #!/bin/sh
 # Cordon from a clean machine to a contained device: installs what the build needs, builds, starts the emulator in a
-# temporary directory, contains a device, kills the host half-way and carries on. Leaves nothing running and no file
-# outside build/.
+# temporary directory, contains a device, kills the host half-way and carries on. Leaves nothing running, and outside
+# build/ only the packages and the compiler's cache.
 #
 #   sh examples/demo.sh
 #

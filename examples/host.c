@@ -276,7 +276,8 @@ static int start(cordon_client *client, const char *machine, const char *sha1, c
 
 static int resume(cordon_client *client, const char *path) {
   char request_id[ID_SIZE];
-  int result = EXIT_DONE;
+  int followed = 0;
+  int done = 0;
   FILE *file = fopen(path, "r");
   if (file == NULL) {
     say("cannot read %s", path);
@@ -287,10 +288,12 @@ static int resume(cordon_client *client, const char *path) {
     request_id[strcspn(request_id, "\n")] = '\0';
     follow_to_end(client, "request of an earlier process", request_id, &end);
     say("final: %s %s", request_id, meaning(end.status));
-    if (end.status != CORDON_OK) result = EXIT_OTHERWISE;
+    ++followed;
+    if (end.status == CORDON_OK) ++done;
   }
   fclose(file);
-  return result;
+  if (followed == 0) say("%s names no request: its writer ended before it had any", path);
+  return followed > 0 && done == followed ? EXIT_DONE : EXIT_OTHERWISE;
 }
 
 static int refused(cordon_client *client, const char *machine) {
@@ -311,6 +314,7 @@ static int store_secret(cordon_client *client, const char *name, const char *pat
   cordon_error *error = NULL;
   int32_t status;
   size_t length;
+  int whole;
   FILE *file = fopen(path, "rb");
   if (file == NULL) {
     say("cannot read %s", path);
@@ -318,7 +322,13 @@ static int store_secret(cordon_client *client, const char *name, const char *pat
   }
   setvbuf(file, NULL, _IONBF, 0); /* the stream shall keep no copy either */
   length = fread(secret, 1, sizeof secret, file);
+  whole = length < sizeof secret && !ferror(file);
   fclose(file);
+  if (!whole) {
+    wipe(secret, sizeof secret);
+    say("%s can't be read to its end, or is no secret: it has more than %d bytes", path, SECRET_SIZE - 1);
+    return EXIT_ERROR;
+  }
   if (length > 0 && secret[length - 1] == '\n') --length;
   status = api->secret_set(client, name, secret, length, &error);
   wipe(secret, sizeof secret);

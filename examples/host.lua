@@ -74,7 +74,9 @@ local function follow(operation, id)
   local what = ffi.string(api.status_name(status))
   if status < 0 then what = taken(err[0]) end
   api.string_free(action[0])
-  print(operation .. ": " .. (status == C.CORDON_OK and "done on the device" or "not done: " .. what))
+  local verdict = "not done: "
+  if status == C.CORDON_E_OUTCOME_UNKNOWN then verdict = "not known, so not repeated: " end
+  print(operation .. ": " .. (status == C.CORDON_OK and "done on the device" or verdict .. what))
   return status == C.CORDON_OK
 end
 
