@@ -43,8 +43,8 @@ func (e *Error) Is(target error) bool {
 	return ok && code == e.Code
 }
 
-// Unwrap is the context's error if that ended the call and it is known that nothing was sent. An unknown outcome unwraps
-// to nothing: it must not pass for a mere cancellation.
+// Unwrap is the context's error if that ended the call; one that acts has sent nothing then, and nothing will be. An
+// unknown outcome unwraps to nothing: it must not pass for a mere cancellation.
 func (e *Error) Unwrap() error { return e.cause }
 
 // UnmarshalJSON reads an error document.

@@ -13,7 +13,8 @@ var looking = make(chan struct{}, 8)
 // context.Canceled). Either way the action goes on.
 //
 // When it becomes unknown whether the request arrived, Wait goes on while Cordon looks for it, and returns
-// ErrOutcomeUnknown when that has come to nothing: do not repeat the request; wait again, or have a person look.
+// ErrOutcomeUnknown when that has come to nothing, or when the context ends first: do not repeat the request; wait again,
+// or have a person look.
 func (c *Client) Wait(ctx context.Context, id string) (Outcome, error) {
 	p, err := c.running()
 	if err != nil {
@@ -45,12 +46,17 @@ func (c *Client) Wait(ctx context.Context, id string) (Outcome, error) {
 	}
 }
 
-// look waits in the library for what its search brings; nothing if the action's state changed before it was our turn.
+// look waits in the library for what its search brings; nothing if the action's state changed before it was our turn. What
+// the end of the context leaves is what the ledger knows: an unknown outcome must not pass for a mere cancellation.
 func (c *Client) look(ctx context.Context, id string, told <-chan struct{}) (Outcome, error) {
 	select {
 	case looking <- struct{}{}:
 		defer func() { <-looking }()
-		return c.PollAction(ctx, id, nil)
+		outcome, err := c.PollAction(ctx, id, nil)
+		if isOver(err) {
+			return c.KnownAction(id)
+		}
+		return outcome, err
 	case <-told:
 		return nil, nil
 	case <-ctx.Done():

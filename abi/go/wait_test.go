@@ -110,6 +110,37 @@ func TestAWaitIsToldWhenTheOutcomeStaysUnknown(t *testing.T) {
 	}
 }
 
+func TestAnUnknownOutcomeIsToldHoweverAContextEndsTheWait(t *testing.T) {
+	e := startEmulator(t)
+	e.set("reconcile", map[string]any{"settle_ms": 60000}) // it is looked for as long as this test lasts
+	client := e.open()
+	e.fault("POST /api/machines/{id}/restrictCodeExecution", "drop_before", 1)
+	id, err := client.Submit(restrict, request(e.Machines[0]), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the outcome is unknown", func() bool {
+		_, err := client.KnownAction(id)
+		return errors.Is(err, cordon.ErrOutcomeUnknown)
+	})
+	wait := func(ctx context.Context) {
+		t.Helper()
+		outcome, err := client.Wait(ctx, id)
+		if !errors.Is(err, cordon.ErrOutcomeUnknown) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%T %v", outcome, err)
+		}
+	}
+	cancelled, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(100*time.Millisecond, cancel)
+	wait(cancelled) // in the midst of the look
+	past, release := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
+	defer release()
+	for i := 0; i < 40; i++ { // the look's turn comes when the context has ended: either may be seen first
+		wait(cancelled)
+		wait(past)
+	}
+}
+
 func TestAWaitSeesWhatALookHasFound(t *testing.T) {
 	e := startEmulator(t)
 	client := e.open()
