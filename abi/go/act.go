@@ -133,8 +133,8 @@ func (c *Client) act(ctx context.Context, options *Options, prepare prepared) (O
 		return outcome, err
 	}
 	end, err := c.Wait(ctx, pending.RequestID)
-	if isOver(err) {
-		return pending, nil // the truth, however the wait ended
+	if e, failed := err.(*Error); failed && e.Code != ErrOutcomeUnknown {
+		return pending, nil // the truth, whatever ended the wait: the service holds the action
 	}
 	return end, err
 }

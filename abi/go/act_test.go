@@ -72,6 +72,34 @@ func TestUntilFinishedWaitsForTheDevice(t *testing.T) {
 	}
 }
 
+func TestWhatTheServiceHoldsIsPendingWhateverEndsTheWait(t *testing.T) {
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			e := startEmulator(t)
+			client := e.open()
+			const id = "7d2f1c3e-4b5a-4c6d-8e7f-90a1b2c3d4e5"
+			options := &cordon.Options{Until: cordon.UntilFinished, RequestID: id}
+			ended := make(chan struct{})
+			var outcome cordon.Outcome
+			var err error
+			go func() {
+				defer close(ended)
+				outcome, err = client.RestrictCodeExecution(patient(t), e.Cast["offline"], "a test", options)
+			}()
+			eventually(t, "the service holds the action", func() bool {
+				known, err := client.KnownAction(id)
+				return err == nil && known.Document().ActionID != ""
+			})
+			end(client)
+			<-ended
+			pending, ok := outcome.(*cordon.Pending)
+			if err != nil || !ok || pending.RequestID != id || pending.ActionID == "" {
+				t.Errorf("%T %v", outcome, err)
+			}
+		})
+	}
+}
+
 func TestErrorsSayTheirKindAndWhatIsWrong(t *testing.T) {
 	e := startEmulator(t)
 	client := e.open()

@@ -166,11 +166,14 @@ func TestAWaitForNothingKnownIsAnError(t *testing.T) {
 	}
 }
 
+// ends are the ways in which a client ends.
+var ends = map[string]func(*cordon.Client){
+	"Shutdown": func(c *cordon.Client) { _ = c.Shutdown(time.Second) },
+	"Close":    func(c *cordon.Client) { _ = c.Close() },
+}
+
 func TestTheEndOfTheClientWakesWhoeverWaits(t *testing.T) {
-	for name, end := range map[string]func(*cordon.Client){
-		"Shutdown": func(c *cordon.Client) { _ = c.Shutdown(time.Second) },
-		"Close":    func(c *cordon.Client) { _ = c.Close() },
-	} {
+	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
 			e := startEmulator(t)
 			client := e.open()
