@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -312,6 +314,18 @@ func TestARequestIsAnObjectOrNothing(t *testing.T) {
 	for _, wrong := range []any{"a text", 7, []string{}, map[string]any{"options": 7}, func() {}} {
 		if err := client.Read(patient(t), "health", wrong, nil, nil); !errors.Is(err, cordon.ErrInvalidArgument) {
 			t.Errorf("%#v: %v", wrong, err)
+		}
+	}
+}
+
+func TestAConditionThatIsNotKnownIsNoSuccess(t *testing.T) {
+	if err := cordon.UnlessOK(cordon.StatusOK); err != nil {
+		t.Error(err)
+	}
+	for _, condition := range []cordon.Status{cordon.StatusPending, 99} {
+		err := cordon.UnlessOK(condition)
+		if !errors.Is(err, cordon.ErrNotSupported) || !strings.Contains(err.Error(), fmt.Sprint(int32(condition))) {
+			t.Errorf("%d: %v", int32(condition), err)
 		}
 	}
 }

@@ -28,7 +28,8 @@ func Open(config string) (*Client, error) {
 	}
 	client := &Client{}
 	var native *C.cordon_error
-	if err := errorOf(C.cordon_init(C.CORDON_ABI_VERSION, text, &client.native, &native), native); err != nil {
+	if err := done(C.cordon_init(C.CORDON_ABI_VERSION, text, &client.native, &native), native); err != nil {
+		C.cordon_client_free(client.native) // there is one if it is a condition
 		return nil, err
 	}
 	return client, nil
@@ -46,14 +47,14 @@ func (c *Client) Reload(config string) error {
 		return in.err
 	}
 	var native *C.cordon_error
-	return errorOf(C.cordon_reload(c.native, text, &native), native)
+	return done(C.cordon_reload(c.native, text, &native), native)
 }
 
 // Shutdown refuses new work and takes back blocking calls that have not sent; accepted and submitted requests stay in the
 // ledger for the next client. It waits at most timeout for transfers under way; 0 means the configured time-out.
 func (c *Client) Shutdown(timeout time.Duration) error {
 	var native *C.cordon_error
-	err := errorOf(C.cordon_shutdown(c.native, milliseconds(timeout), &native), native)
+	err := done(C.cordon_shutdown(c.native, milliseconds(timeout), &native), native)
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if c.pump != nil {
@@ -99,7 +100,7 @@ func (c *Client) name(what, text string, call func(*C.char, **C.cordon_error) C.
 		return in.err
 	}
 	var native *C.cordon_error
-	return errorOf(call(copied, &native), native)
+	return done(call(copied, &native), native)
 }
 
 // milliseconds rounds up, so that a short wait is not "none"; 0 and less is the library's default.

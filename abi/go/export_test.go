@@ -2,8 +2,11 @@ package cordon
 
 import "os"
 
-// Because is because.
-var Because = because
+// Because is because, and UnlessOK is unlessOK.
+var (
+	Because  = because
+	UnlessOK = unlessOK
+)
 
 // UseDeafPump gives the client a pump whose descriptor never becomes readable, as when somebody else has read the newest
 // event before the pump has looked. The returned function gives back what it holds.

@@ -66,6 +66,23 @@ func errorOf(status C.int32_t, native *C.cordon_error) error {
 	return e
 }
 
+// done is the error of a call that gives nothing but success.
+func done(status C.int32_t, native *C.cordon_error) error {
+	if err := errorOf(status, native); err != nil {
+		return err
+	}
+	return unlessOK(Status(status))
+}
+
+// unlessOK refuses a condition where only a library newer than this package can give one: what it means is not known.
+func unlessOK(status Status) error {
+	if status == StatusOK {
+		return nil
+	}
+	return refused(ErrNotSupported, fmt.Sprintf("the library answered with the condition %d (%s), which is not success; "+
+		"use the package of the library's version", int32(status), status))
+}
+
 // Version is that of the loaded library, as text.
 func Version() string { return C.GoString(C.cordon_version()) }
 

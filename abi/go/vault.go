@@ -80,8 +80,10 @@ func (c *Client) RemoveSecret(name string) error {
 func (c *Client) VaultStatus() (json.RawMessage, error) {
 	var out *C.char
 	var native *C.cordon_error
-	if err := errorOf(C.cordon_vault_status(c.native, &out, &native), native); err != nil {
+	status := C.cordon_vault_status(c.native, &out, &native)
+	document := taken(out)
+	if err := done(status, native); err != nil {
 		return nil, err
 	}
-	return json.RawMessage(taken(out)), nil
+	return json.RawMessage(document), nil
 }

@@ -53,7 +53,13 @@ class Client {
   /// api          the library's table; see library.hpp
   explicit Client(const std::optional<std::string> &config_json = std::nullopt, const cordon_api_v1 &api = linked())
       : api_(&api) {
-    plain([&](cordon_error **error) { return api_->init(CORDON_ABI_VERSION, text_of(config_json), &handle_, error); });
+    try {
+      plain(
+          [&](cordon_error **error) { return api_->init(CORDON_ABI_VERSION, text_of(config_json), &handle_, error); });
+    } catch (...) {
+      api_->client_free(handle_);  // there is one if it was a condition
+      throw;
+    }
   }
   ~Client() {
     if (handle_ != nullptr) api_->client_free(handle_);
@@ -191,8 +197,10 @@ class Client {
   }
   /// The names of the secrets and the key slots, never a value.
   [[nodiscard]] json::Value vault_status() {
-    return json::parse(
-        with_text([&](char **out, cordon_error **error) { return api_->vault_status(handle_, out, error); }).second);
+    auto [status, document] =
+        with_text([&](char **out, cordon_error **error) { return api_->vault_status(handle_, out, error); });
+    expect_ok(status);
+    return json::parse(document);
   }
 
  private:
@@ -224,11 +232,22 @@ class Client {
     const std::unique_ptr<cordon_error, void (*)(cordon_error *)> owned(error, api_->error_free);
     throw_error(json::parse(api_->error_json(owned.get())));
   }
+  /// Refuses a condition where only a library newer than this header can give one: what it means is not known.
+  void expect_ok(std::int32_t status) const {
+    if (status == CORDON_OK) return;
+    json::Value document = json::Value::object();
+    document.set("status", static_cast<std::int64_t>(status));
+    document.set("name", api_->status_name(status));
+    document.set("message", "the library answered with the condition " + std::to_string(status) +
+                                ", which is not success; use the headers of the library's version");
+    throw_error(std::move(document));
+  }
   template <class Function>
   void plain(Function function) {
     cordon_error *error = nullptr;
     const std::int32_t status = function(&error);
     check(status, error);
+    expect_ok(status);
   }
   template <class Function>
   std::pair<std::int32_t, std::string> with_text(Function function) {
