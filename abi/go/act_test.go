@@ -318,6 +318,20 @@ func TestARequestIsAnObjectOrNothing(t *testing.T) {
 	}
 }
 
+func TestWhateverLeavesTheOutcomeUnknownSaysSo(t *testing.T) {
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, code := range []cordon.ErrorCode{cordon.ErrOutOfMemory, cordon.ErrInternal, cordon.ErrInterrupted} {
+		err := cordon.Because(cancelled, &cordon.Error{Code: code, OutcomeUnknown: true})
+		if !errors.Is(err, cordon.ErrOutcomeUnknown) || !errors.Is(err, code) || errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+		if errors.Is(&cordon.Error{Code: code}, cordon.ErrOutcomeUnknown) {
+			t.Errorf("%v", code)
+		}
+	}
+}
+
 func TestAConditionThatIsNotKnownIsNoSuccess(t *testing.T) {
 	if err := cordon.UnlessOK(cordon.StatusOK); err != nil {
 		t.Error(err)

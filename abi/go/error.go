@@ -22,7 +22,7 @@ type Error struct {
 	Code           ErrorCode
 	Message        string        // one English line: what, where, what to do
 	Retryable      bool          // the same call may succeed later
-	OutcomeUnknown bool          // bytes may have left: do not repeat, follow RequestID
+	OutcomeUnknown bool          // bytes may have left: do not repeat, follow RequestID, or look at list_requests
 	RetryAfter     time.Duration // 0: not known
 	HTTPStatus     int           // 0: no answer
 	ServiceCode    string
@@ -37,10 +37,11 @@ type Error struct {
 // Error says which kind it is and what to do.
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Code.Error(), e.Message) }
 
-// Is makes errors.Is(err, cordon.ErrRateLimited) true for errors of that code.
+// Is makes errors.Is(err, cordon.ErrRateLimited) true for errors of that code. Whatever the code is, an error that leaves
+// the outcome unknown is ErrOutcomeUnknown too, as when memory runs out in a call.
 func (e *Error) Is(target error) bool {
 	code, ok := target.(ErrorCode)
-	return ok && code == e.Code
+	return ok && (code == e.Code || code == ErrOutcomeUnknown && e.OutcomeUnknown)
 }
 
 // Unwrap is the context's error if that ended the call; one that acts has sent nothing then, and nothing will be. An
@@ -87,7 +88,7 @@ func refused(code ErrorCode, message string) *Error { return &Error{Code: code, 
 // because remembers that the context ended the call, unless the outcome is unknown.
 func because(ctx context.Context, err error) error {
 	e, ok := err.(*Error)
-	if ok && ctx.Err() != nil && (e.Code == ErrInterrupted || e.Code == ErrDeadline) {
+	if ok && ctx.Err() != nil && !e.OutcomeUnknown && (e.Code == ErrInterrupted || e.Code == ErrDeadline) {
 		e.cause = ctx.Err()
 	}
 	return err

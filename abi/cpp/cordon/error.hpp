@@ -71,7 +71,8 @@ struct InterruptedError : NothingSentError {
 struct RateLimitedError : NothingSentError {
   using NothingSentError::NothingSentError;
 };
-/// Bytes may have left and no answer came. Do not repeat: poll request_id(). Cordon goes on looking.
+/// Bytes may have left and no answer came, or memory ran out or a defect ended a call that may have sent; status()
+/// tells which. Do not repeat: poll request_id(), Cordon goes on looking; where there is none, look at "list_requests".
 struct OutcomeUnknown : Error {
   using Error::Error;
 };
@@ -99,7 +100,7 @@ struct VaultError : Error {
 struct LedgerError : Error {
   using Error::Error;
 };
-/// A defect of Cordon, or memory ran out.
+/// A defect of Cordon, or memory ran out; the call has sent nothing.
 struct InternalError : Error {
   using Error::Error;
 };
@@ -108,6 +109,7 @@ struct InternalError : Error {
 [[noreturn]] inline void throw_error(json::Value document) {
   const Error plain(std::move(document));
   const json::Value &told = plain.document();
+  if (plain.outcome_unknown()) throw OutcomeUnknown(told);
   switch (plain.status()) {
     case Status::e_invalid_argument:
     case Status::e_invalid_state:

@@ -61,6 +61,17 @@ TEST(CppBinding, EveryErrorHasAFamilyOfItsOwn) {
   }
 }
 
+TEST(CppBinding, WhateverLeavesTheOutcomeUnknownSaysSo) {
+  for (const cordon::Status status : {cordon::Status::e_out_of_memory, cordon::Status::e_internal}) {
+    Value document = Value::object();
+    document.set("status", static_cast<std::int64_t>(status));
+    document.set("outcome_unknown", false);
+    EXPECT_THROW(cordon::throw_error(document), cordon::InternalError);
+    document.set("outcome_unknown", true);
+    EXPECT_THROW(cordon::throw_error(document), cordon::OutcomeUnknown);
+  }
+}
+
 TEST(CppBinding, OnlySucceededIsSuccess) {
   cordon::Client client("{}");
   EXPECT_TRUE(std::holds_alternative<cordon::Pending>(client.poll_action("status:1")));
