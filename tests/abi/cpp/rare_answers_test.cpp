@@ -1,7 +1,10 @@
 // The C++ binding against a table of functions that answer what the library rarely does, or only a newer one.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <cordon/cordon.hpp>
+#include <cstdlib>
+#include <cstring>
 
 namespace {
 
@@ -9,7 +12,8 @@ namespace {
 struct Script {
   std::int32_t status = CORDON_OK;  ///< of all but init
   std::int32_t init_status = CORDON_OK;
-  int freed = 0;  ///< clients
+  int freed = 0;                    ///< clients
+  std::vector<std::int32_t> waits;  ///< of the polls
 };
 
 Script &script() {
@@ -23,6 +27,19 @@ std::int32_t open_client(std::uint32_t, const char *, cordon_client **client, co
   return script().init_status;
 }
 
+/// The document of an action where the status is no error, else the error with it.
+std::int32_t answer_poll(cordon_client *, const char *, const char *, std::int32_t wait_ms, char **action,
+                         cordon_error **error) {
+  script().waits.push_back(wait_ms);
+  *error = nullptr;
+  *action = script().status < 0 ? nullptr : strdup(R"({"state":"told"})");
+  return script().status;
+}
+
+const char *error_document(const cordon_error *) {
+  return script().status == CORDON_E_OUTCOME_UNKNOWN ? R"({"status":-12,"outcome_unknown":true})" : R"({"status":-30})";
+}
+
 class RareAnswers : public testing::Test {
  protected:
   RareAnswers() : api_(cordon::linked()) {
@@ -30,6 +47,16 @@ class RareAnswers : public testing::Test {
     api_.init = open_client;
     api_.client_free = [](cordon_client *) { ++script().freed; };
     api_.withdraw = [](cordon_client *, const char *, cordon_error **) { return script().status; };
+    api_.poll_action = answer_poll;
+    api_.error_json = error_document;
+    api_.string_free = [](char *text) { std::free(text); };
+    api_.next_event = [](cordon_client *, const char *, std::int32_t, char **, cordon_error **) {
+      return CORDON_NO_EVENT;
+    };
+    api_.event_fd = [](cordon_client *, std::int32_t *fd, cordon_error **) {
+      *fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+      return CORDON_OK;
+    };
   }
 
   cordon_api_v1 api_;
@@ -54,6 +81,60 @@ TEST_F(RareAnswers, AClientThatOpensOnAConditionIsGivenBack) {
   script().init_status = 99;
   EXPECT_THROW(cordon::Client("{}", api_), cordon::Error);
   EXPECT_EQ(script().freed, 1);
+}
+
+TEST_F(RareAnswers, APumpTellsOnceWhateverTheToldThrows) {
+  cordon::Client client("{}", api_);
+  cordon::Pump pump(client);
+  int told = 0;
+  const auto throws = [&](const cordon::Outcome *, const std::exception_ptr &) {
+    ++told;
+    cordon::throw_error(cordon::json::parse(script().status < 0 ? R"({"status":-30})" : R"({"status":-12})"));
+  };
+  pump.when_ended("x", throws);
+  pump.when_ended("x", [&](const cordon::Outcome *outcome, const std::exception_ptr &) { told += outcome ? 10 : 0; });
+  EXPECT_THROW(pump.dispatch(), cordon::OutcomeUnknown);
+  EXPECT_EQ(told, 1);
+  pump.dispatch();
+  EXPECT_EQ(told, 11);
+  script().status = CORDON_E_LEDGER;
+  pump.when_ended("x", throws);
+  EXPECT_THROW(pump.dispatch(), cordon::LedgerError);
+  EXPECT_EQ(told, 12);
+  EXPECT_TRUE(pump.idle());
+}
+
+TEST_F(RareAnswers, APumpHasAnUnknownOutcomeLookedForBeforeItIsTold) {
+  script().status = CORDON_E_OUTCOME_UNKNOWN;
+  cordon::Client client("{}", api_);
+  cordon::Pump pump(client);
+  int told = 0;
+  pump.when_ended("x", [&](const cordon::Outcome *outcome, const std::exception_ptr &) {
+    ++told;
+    EXPECT_NE(outcome, nullptr);
+  });
+  pump.dispatch();
+  pump.dispatch();
+  EXPECT_EQ(script().waits, (std::vector<std::int32_t>{0, 1, 0}));
+  EXPECT_EQ(told, 0);
+  script().status = CORDON_OK;
+  pump.dispatch();
+  EXPECT_EQ(told, 1);
+}
+
+TEST_F(RareAnswers, APumpTellsOfAnOutcomeThatStaysUnknown) {
+  script().status = CORDON_E_OUTCOME_UNKNOWN;
+  cordon::Client client("{}", api_);
+  cordon::Pump pump(client, cordon::milliseconds(0));
+  int told = 0;
+  pump.when_ended("x", [&](const cordon::Outcome *outcome, const std::exception_ptr &error) {
+    ++told;
+    EXPECT_EQ(outcome, nullptr);
+    EXPECT_THROW(std::rethrow_exception(error), cordon::OutcomeUnknown);
+  });
+  pump.dispatch();
+  EXPECT_EQ(told, 1);
+  EXPECT_TRUE(pump.idle());
 }
 
 }  // namespace
