@@ -114,11 +114,12 @@ class Client {
       return api_->poll_action(handle_, text_of(id), text.c_str(), count(wait), action, error);
     });
   }
-  /// Any operation of the manifest that acts on a device. The request may hold a member "options".
+  /// Any operation of the manifest that ends in an action: "isolate", "cancel_action", also "get_request", which only
+  /// looks one up. The request may hold a member "options".
   [[nodiscard]] Outcome act(const std::string &operation, const json::Value &request,
                             milliseconds timeout = kDefaultTimeout) {
-    if (const std::string kind = kind_of(operation); kind == "read" || kind == "local")
-      throw std::invalid_argument(operation + " does not act on a device; use Client::call");
+    if (!has_outcome(operation).value_or(true))
+      throw std::invalid_argument(operation + " answers with no action; use Client::call");
     const std::string text = request.dump();
     return outcome([&](char **action, cordon_error **error) {
       return api_->call(handle_, text_of(operation), text.c_str(), count(timeout), action, error);
@@ -145,11 +146,11 @@ class Client {
 
   // ---- Reading ----
 
-  /// Any operation of the manifest that does not act.
+  /// Any operation of the manifest that only answers.
   [[nodiscard]] json::Value call(const std::string &operation, const json::Value &request = json::Value::object(),
                                  milliseconds timeout = kDefaultTimeout) {
-    if (kind_of(operation) == "action")
-      throw std::invalid_argument(operation + " acts on a device, and its answer is an outcome; use Client::act");
+    if (has_outcome(operation).value_or(false))
+      throw std::invalid_argument(operation + " ends in an action, and its answer is an outcome; use Client::act");
     const std::string text = request.dump();
     auto [status, document] = with_text([&](char **out, cordon_error **error) {
       return api_->call(handle_, text_of(operation), text.c_str(), count(timeout), out, error);
@@ -217,14 +218,22 @@ class Client {
     return static_cast<std::int32_t>(std::min(std::max<milliseconds::rep>(time.count(), -2), kMax));
   }
 
-  /// "action", "read" or "local"; "unknown" for what the manifest does not have, which the library refuses.
-  std::string kind_of(const std::string &operation) const {
+  /// Whether the operation's answer is an action with an outcome; none for what the manifest does not have, which the
+  /// library refuses.
+  std::optional<bool> has_outcome(const std::string &operation) const {
     std::call_once(kinds_->once, [this] {
       const json::Value all = manifest()["operations"]["operations"];
-      for (const json::Value &one : *all.array()) kinds_->by_name[*one["name"].text()] = *one["kind"].text();
+      for (const json::Value &one : *all.array()) {
+        const auto is = [&one](std::string_view key, std::string_view word) {
+          const std::string *const text = one[key].text();
+          return text != nullptr && *text == word;
+        };
+        kinds_->has_outcome[*one["name"].text()] =
+            is("kind", "action") || (is("kind", "local") && is("result", "action"));
+      }
     });
-    const auto found = kinds_->by_name.find(operation);
-    return found == kinds_->by_name.end() ? "unknown" : found->second;
+    const auto found = kinds_->has_outcome.find(operation);
+    return found == kinds_->has_outcome.end() ? std::nullopt : std::optional(found->second);
   }
 
   void check(std::int32_t status, cordon_error *error) const {
@@ -266,7 +275,7 @@ class Client {
 
   struct Kinds {
     std::once_flag once;
-    std::map<std::string, std::string> by_name;
+    std::map<std::string, bool> has_outcome;  // by the operation's name
   };
 
   const cordon_api_v1 *api_;

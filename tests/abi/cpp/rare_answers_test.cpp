@@ -8,6 +8,8 @@
 
 namespace {
 
+using cordon::json::Value;
+
 /// What the functions of the table answer. They take nothing else along.
 struct Script {
   std::int32_t status = CORDON_OK;  ///< of all but init
@@ -81,6 +83,22 @@ TEST_F(RareAnswers, AClientThatOpensOnAConditionIsGivenBack) {
   script().init_status = 99;
   EXPECT_THROW(cordon::Client("{}", api_), cordon::Error);
   EXPECT_EQ(script().freed, 1);
+}
+
+TEST_F(RareAnswers, WhatAnswersWithAnActionHasAnOutcome) {
+  api_.manifest = [] {
+    return R"({"operations":{"operations":[{"name":"get_request","kind":"local","result":"action"},
+              {"name":"health","kind":"local","result":"object"}]}})";
+  };
+  api_.call = [](cordon_client *, const char *, const char *, std::int32_t, char **result, cordon_error **error) {
+    return answer_poll(nullptr, nullptr, nullptr, 0, result, error);
+  };
+  script().status = CORDON_NOT_SENT;
+  cordon::Client client("{}", api_);
+  const Value request = Value::object();
+  EXPECT_TRUE(std::holds_alternative<cordon::NotSent>(client.act("get_request", request)));
+  EXPECT_THROW((void)client.call("get_request", request), std::invalid_argument);
+  EXPECT_THROW((void)client.act("health", request), std::invalid_argument);
 }
 
 TEST_F(RareAnswers, APumpTellsOnceWhateverTheToldThrows) {
