@@ -78,14 +78,16 @@ Result<void> ManagedIdentity::choose() {
     default:
       break;
   }
-  if (std::getenv("IDENTITY_SERVER_THUMBPRINT") != nullptr || std::getenv("MSI_ENDPOINT") != nullptr)
+  const bool is_fabric = std::getenv("IDENTITY_SERVER_THUMBPRINT") != nullptr;
+  // App Service has MSI_ENDPOINT too, from before; alone it is Azure ML's or Cloud Shell's.
+  if (!is_fabric && !endpoint.empty() && has_header) return use(IdentityService::AppService, endpoint);
+  if (is_fabric || std::getenv("MSI_ENDPOINT") != nullptr)
     return fail(
         Error(Status::NotSupported,
               fmt::format("config at {}: the managed identities of Service Fabric, Azure ML and Cloud Shell are "
                           "not supported; use another kind of credential, or name a source",
                           settings_.place))
             .at(settings_.place));
-  if (!endpoint.empty() && has_header) return use(IdentityService::AppService, endpoint);
   if (!endpoint.empty() && std::getenv("IMDS_ENDPOINT") != nullptr) return use(IdentityService::Arc, kArc);
   if (access(kArcAgent, F_OK) == 0) return use(IdentityService::Arc, kArc);
   return use(IdentityService::Imds, kImds);

@@ -11,7 +11,7 @@ using std::chrono::seconds;
 
 constexpr const char *kUsual = R"({"access_token":"a-token","expires_in":"3599","token_type":"Bearer"})";
 constexpr const char *kVariables[] = {"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT",
-                                      "MSI_ENDPOINT", "IMDS_ENDPOINT"};
+                                      "MSI_ENDPOINT",      "MSI_SECRET",      "IMDS_ENDPOINT"};
 
 class IdentitySource : public SourceTest {
  protected:
@@ -76,6 +76,20 @@ TEST_F(IdentitySource, TheEnvironmentSaysWhichServiceThereIs) {
   setenv("IDENTITY_SERVER_THUMBPRINT", "t", 1);
   EXPECT_EQ(make(automatic).error().status, Status::NotSupported);
   EXPECT_TRUE(url_of(credential()).starts_with("http://169.254.169.254/")) << "a source that is named is used";
+}
+
+TEST_F(IdentitySource, AnAppServiceIsKnownBesideTheVariablesItHadBefore) {
+  const Json automatic = {{"kind", "managed_identity"}};
+  setenv("MSI_ENDPOINT", "http://localhost:42356/old/token", 1);
+  setenv("MSI_SECRET", "old", 1);
+  EXPECT_EQ(make(automatic).error().status, Status::NotSupported) << "Azure ML";
+  setenv("IDENTITY_ENDPOINT", "http://localhost:42356/msi/token", 1);
+  setenv("IDENTITY_HEADER", "new", 1);
+  const std::string url = url_of(automatic);
+  EXPECT_TRUE(url.starts_with("http://localhost:42356/msi/token?api-version=2019-08-01&resource=")) << url;
+  EXPECT_EQ(transport.sent.back().secret_header, "X-IDENTITY-HEADER: new");
+  setenv("IDENTITY_SERVER_THUMBPRINT", "t", 1);
+  EXPECT_EQ(make(automatic).error().status, Status::NotSupported) << "Service Fabric";
 }
 
 TEST_F(IdentitySource, EndpointsMustBeNear) {
