@@ -108,6 +108,14 @@ PostResult interpret_response(const Call &call, const http::Response &response, 
   return PostResult(PostOutcome::Refused, std::move(error));
 }
 
+/// No machine fits: the documents call that an error, the service mostly sends an empty list (mde-api §8). Only its own
+/// words count, not the page of a gateway.
+bool tells_of_no_machine(const Error &error, const CallContext &context) {
+  return context.operation != nullptr && context.operation->query == "machines" && error.http_status == 404 &&
+         (equal_ignoring_case(error.service_code, "ResourceNotFound") ||
+          equal_ignoring_case(error.service_code, "NotFound"));
+}
+
 }  // namespace
 
 http::Request build_get(const std::string &api, const std::string &target) {
@@ -139,11 +147,23 @@ PostResult interpret_post(const Call &call, const http::Exchange &exchange, cons
 Result<Json> interpret_read(const http::Exchange &exchange, const CallContext &context) {
   if (!exchange.response) return fail(exchange.error);
   const http::Response &response = *exchange.response;
-  if (response.status < 200 || response.status >= 300) return fail(classify_error(response, context));
+  if (response.status < 200 || response.status >= 300) {
+    Error error = classify_error(response, context);
+    if (tells_of_no_machine(error, context)) return Json{{"value", Json::array()}};
+    return fail(std::move(error));
+  }
   auto json = parse_json(response.body, "answer", JsonLimits{32u << 20, 32});
   if (!json) return fail(unreadable_answer(response, context, "its body is no JSON"));
   if (!json->is_object()) return fail(unreadable_answer(response, context, "its body is no JSON object"));
   return std::move(*json);
+}
+
+Json without_annotations(Json document) {
+  const bool more = !text_or(document, "@odata.nextLink").empty();
+  for (auto it = document.begin(); it != document.end();)
+    it = it.key().starts_with("@odata.") ? document.erase(it) : std::next(it);
+  if (more) document["more"] = true;
+  return document;
 }
 
 }  // namespace cordon::defender

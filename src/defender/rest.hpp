@@ -57,8 +57,13 @@ struct PostResult {
 /// cancel_action: the action asked for).
 PostResult interpret_post(const Call &call, const http::Exchange &exchange, const CallContext &context);
 
-/// Pure. The document of a read, parsed strictly but not looked into. Errors: those of classify_error, the exchange's
-/// own, INVALID_RESPONSE for a success that is no JSON object.
+/// Pure. The document of a read, parsed strictly but not looked into; an empty list where the service says by a 404
+/// that no machine fits. Errors: those of classify_error, the exchange's own, INVALID_RESPONSE for a success that is no
+/// JSON object.
 Result<Json> interpret_read(const http::Exchange &exchange, const CallContext &context);
+
+/// What a caller gets of a read's document, an object: no member of OData's own; "more": true where one of them was the
+/// link to further rows of the list.
+Json without_annotations(Json document);
 
 }  // namespace cordon::defender

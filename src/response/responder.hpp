@@ -37,7 +37,7 @@ class Responder {
                                    bool known_now, loop::Scope &call);
   /// Takes back a request of which no byte has left, whichever client was to send it; else INVALID_STATE.
   loop::Task<Result<void>> withdraw(RequestId id, loop::Scope &call);
-  /// A read operation of the catalogue. The service's document without its OData annotations.
+  /// A read operation of the catalogue. The service's document, as defender::without_annotations leaves it.
   loop::Task<Result<Outcome>> read(const defender::Operation &operation, Json request, std::shared_ptr<Tenant> tenant,
                                    loop::Scope &call);
   /// What holds for each device now, from the service's history.

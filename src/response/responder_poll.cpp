@@ -104,9 +104,8 @@ loop::Task<Result<Outcome>> Responder::read(const defender::Operation &operation
   Result<Json> document =
       co_await reader_.get(*tenant, &operation, std::move(http_request), operation.quota_class, Lane::Read, call);
   if (!document) co_return fail(std::move(document.error()));
-  for (auto it = document->begin(); it != document->end();)
-    it = it.key().starts_with("@odata.") ? document->erase(it) : std::next(it);
-  co_return Outcome(Status::Ok, std::move(*document));
+  Json plain = defender::without_annotations(std::move(*document));
+  co_return Outcome(Status::Ok, std::move(plain));
 }
 
 loop::Task<Result<Outcome>> Responder::containment_status(std::vector<std::string> machine_ids,

@@ -172,6 +172,31 @@ TEST(InterpretRead, ReturnsTheDocumentOrSaysWhatIsWrong) {
   EXPECT_EQ(missing.error().status, Status::NotFound);
 }
 
+TEST(InterpretRead, NoMachineIsAnEmptyListHoweverTheServiceSaysIt) {
+  const auto read = [](const char *operation, int status, const char *body) {
+    return interpret_read(answered(status, body), CallContext(Catalogue::instance().find(operation), "contoso"));
+  };
+  for (const char *body :
+       {R"({"error":{"code":"ResourceNotFound","message":"m"}})", R"({"error":{"code":"NotFound","message":"m"}})"}) {
+    const auto found = read("find_machines", 404, body);
+    ASSERT_TRUE(found) << found.error().message;
+    EXPECT_EQ(*found, Json::parse(R"({"value":[]})"));
+    EXPECT_EQ(read("get_machine", 404, body).error().status, Status::NotFound);
+    EXPECT_EQ(read("list_actions", 404, body).error().status, Status::NotFound);
+    EXPECT_FALSE(read("find_machines", 403, body));
+  }
+  for (const char *body : {"", "<html>no such page</html>", R"({"error":{"code":"","message":"m"}})"})
+    EXPECT_EQ(read("find_machines", 404, body).error().status, Status::NotFound) << body;
+}
+
+TEST(WithoutAnnotations, TheLinkToFurtherRowsBecomesAWord) {
+  const auto plain = [](const char *document) { return without_annotations(Json::parse(document)); };
+  EXPECT_EQ(plain(R"({"@odata.context":"c","value":[1],"@odata.nextLink":"https://evil.example/?$skip=1"})"),
+            Json::parse(R"({"value":[1],"more":true})"));
+  EXPECT_EQ(plain(R"({"@odata.context":"c","@odata.count":1,"value":[1]})"), Json::parse(R"({"value":[1]})"));
+  EXPECT_EQ(plain(R"({"@odata.nextLink":null,"id":"x"})"), Json::parse(R"({"id":"x"})"));
+}
+
 TEST(InterpretRead, TakesAListLongerThanAMegabyte) {
   Json list = {{"value", Json::array()}};
   Json row = entity("Isolate");

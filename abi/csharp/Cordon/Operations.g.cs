@@ -42,7 +42,7 @@ public static class Operations
     /// <summary>One device as the service knows it.</summary>
     public const string GetMachine = "get_machine";
 
-    /// <summary>Devices by name, address, tag or state.</summary>
+    /// <summary>Devices by name, address, tag or state. The result has "more": true if the service holds further rows and sent the first ones only.</summary>
     public const string FindMachines = "find_machines";
 
     /// <summary>A request of this ledger by its id, without asking the service.</summary>
