@@ -15,6 +15,16 @@ using ledger::Tx;
 /// A fresh action may not be readable for so long (mde-api §6): until then its absence means nothing.
 constexpr auto kReadAfterWriteGrace = std::chrono::seconds(35);
 
+/// The service does not know an action that the ledger does not know either. Nobody is kept waiting for it: most who
+/// ask look up a request of their own that was never recorded, and want to act.
+Error perhaps_fresh(Error error) {
+  if (error.status != Status::NotFound) return error;
+  error.message += "; an action that another host has only just made may show half a minute later: ask again then";
+  error.retryable = true;
+  error.retry_after_ms = milliseconds(kReadAfterWriteGrace).count();
+  return error;
+}
+
 }  // namespace
 
 /// By request id, else by action id.
@@ -86,7 +96,7 @@ loop::Task<Result<Outcome>> Responder::poll(std::string id, std::shared_ptr<Tena
 loop::Task<Result<Outcome>> Responder::poll_foreign(std::string id, std::shared_ptr<Tenant> tenant, loop::Scope &call) {
   while (true) {
     Result<defender::MachineAction> action = co_await reader_.action(*tenant, id, Lane::Poll, call);
-    if (!action) co_return fail(std::move(action.error()));
+    if (!action) co_return fail(perhaps_fresh(std::move(action.error())));
     const Status status = status_of(state_of(action->status));
     const bool last_look = call.deadline() && *call.deadline() < seams_.scheduler.now() + timing_.track_interval;
     if (action->terminal() || last_look)

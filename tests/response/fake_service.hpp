@@ -44,8 +44,9 @@ class FakeService final : public http::Transport {
       ++reads;
       exchange.sent = true;
       exchange.response.emplace();
-      exchange.response->status = lists ? 200 : 503;
-      if (lists) exchange.response->body = document_of(request.url);
+      const bool unknown = request.url.find("/machineactions/") != std::string::npos && find(request.url) == nullptr;
+      exchange.response->status = !lists ? 503 : unknown ? 404 : 200;
+      if (lists) exchange.response->body = unknown ? error_of("ResourceNotFound") : document_of(request.url);
       exchange.ended = clock_.now();
       co_return exchange;
     }
@@ -76,8 +77,7 @@ class FakeService final : public http::Transport {
     }
     exchange.response.emplace();
     exchange.response->status = step.status;
-    exchange.response->body =
-        step.status == 201 ? action.dump() : Json{{"error", {{"code", step.code}, {"message", "no"}}}}.dump();
+    exchange.response->body = step.status == 201 ? action.dump() : error_of(step.code);
     co_return exchange;
   }
 
@@ -159,9 +159,17 @@ class FakeService final : public http::Transport {
     const std::size_t at = url.find(kSkip);
     return at == std::string::npos ? 0 : std::stoul(url.substr(at + kSkip.size()));
   }
+  static std::string error_of(const std::string &code) {
+    return Json{{"error", {{"code", code}, {"message", "no"}}}}.dump();
+  }
+  /// The action that is read by its id.
+  const Json *find(const std::string &url) const {
+    for (const Json &action : actions)
+      if (url.ends_with("/machineactions/" + action["id"].get<std::string>())) return &action;
+    return nullptr;
+  }
   std::string document_of(const std::string &url) const {
-    for (const Json &action : actions)  // read by its id
-      if (url.ends_with("/machineactions/" + action["id"].get<std::string>())) return action.dump();
+    if (const Json *action = find(url)) return action->dump();
     Json rows = Json::array();
     for (const Json &action : actions)
       if ((url.find("machineId") == std::string::npos || url.find(action["machineId"]) != std::string::npos) &&

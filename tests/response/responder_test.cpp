@@ -185,6 +185,21 @@ TEST_F(Responding, WhatSomebodyElseContainedIsNotReversedUnlessToldSo) {
   EXPECT_EQ(service().posts.size(), 2u);
 }
 
+TEST_F(Responding, AnActionThatNobodyKnowsYetIsToBeAskedForOnceMore) {
+  Caller &early = poll("00000000-0000-4000-8000-000000000001", minutes(1));
+  run_for(seconds(1));
+  EXPECT_EQ(early.status(), "CORDON_E_NOT_FOUND") << "at once, whatever time there is";
+  ASSERT_TRUE(early.got && !*early.got);
+  EXPECT_TRUE(early.got->error().retryable);
+  EXPECT_EQ(early.got->error().retry_after_ms, 35'000);
+  EXPECT_NE(early.message().find("ask again"), std::string::npos) << early.message();
+  service().add_foreign(machine(), "RestrictCodeExecution", "analyst@contoso.example");
+  Caller &later = poll("00000000-0000-4000-8000-000000000001", seconds(10));
+  run_for(seconds(1));
+  EXPECT_EQ(later.status(), "CORDON_PENDING");
+  EXPECT_FALSE(poll("00000000-0000-4000-8000-000000000002").got->error().retryable) << "the service was not asked";
+}
+
 TEST_F(Responding, WhileSendingIsHaltedNothingIsSentAndTrackingGoesOn) {
   Caller &before = act_and_run(intent(machine('b')));
   halt("contoso", "wrong devices");
