@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -60,6 +61,31 @@ public sealed class ActTests : ClientTest
         Assert.IsType<ActionResult.Succeeded>(await client.FollowAsync(await client.ActAsync(Operations.Isolate, isolate)));
         JsonElement found = await client.ReadAsync(Operations.GetMachine, new JsonObject { ["machine_id"] = machine });
         Assert.Equal(machine, found.GetProperty("id").GetString());
+    }
+
+    [Fact]
+    public async Task ParametersAndLabels_MayBeUsedAgainForTheNextCallAtOnce()
+    {
+        CordonClient client = await OpenAsync(Stage.Configuration(Folder)); // it knows no secret, so it sends nothing
+        string[] machines = [.. Enumerable.Range(1, 64).Select(number => number.ToString("x40", CultureInfo.InvariantCulture))];
+        var parameters = new JsonObject { ["comment"] = "One of many" };
+        var labels = new Dictionary<string, string>();
+        var calls = new List<Task<ActionResult>>(); // more than there are threads for
+        var submits = new List<Task<string>>();
+        foreach (string machine in machines)
+        {
+            parameters["machine_id"] = labels["device"] = machine;
+            calls.Add(client.ActAsync(Operations.RestrictCodeExecution, parameters, new CallOptions { DryRun = true, Labels = labels }));
+            submits.Add(client.SubmitAsync(Operations.RestrictCodeExecution, parameters, new CallOptions { Labels = labels }));
+        }
+        parameters["machine_id"] = labels["device"] = "";
+        var acted = (await Task.WhenAll(calls)).Select(result => result.Action);
+        var submitted = (await Task.WhenAll(submits)).Select(async id => (await client.PollActionAsync(id)).Action);
+        foreach (ContainmentAction[] actions in new[] { acted.ToArray(), await Task.WhenAll(submitted) })
+        {
+            Assert.Equal(machines, actions.Select(action => action.MachineId));
+            Assert.Equal(machines, actions.Select(action => action.Labels["device"]));
+        }
     }
 
     [Fact]

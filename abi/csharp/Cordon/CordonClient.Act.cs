@@ -24,10 +24,9 @@ public sealed partial class CordonClient
     {
         NativeText.Check(machineId, nameof(machineId));
         NativeText.Check(comment, nameof(comment));
-        return CallAsync(options, timeout, (callId, milliseconds) =>
+        return CallAsync(options, timeout, callId => JsonWriting.Options(options, callId), (json, milliseconds) =>
         {
-            int status = Native.RestrictCodeExecution(_handle, machineId, comment, JsonWriting.Options(options, callId), milliseconds,
-                                                      out nint action, out nint error);
+            int status = Native.RestrictCodeExecution(_handle, machineId, comment, json, milliseconds, out nint action, out nint error);
             return ActionResult.Take(status, action, error);
         }, cancellationToken);
     }
@@ -43,10 +42,9 @@ public sealed partial class CordonClient
         NativeText.Check(machineId, nameof(machineId));
         NativeText.Check(sha1, nameof(sha1));
         NativeText.Check(comment, nameof(comment));
-        return CallAsync(options, timeout, (callId, milliseconds) =>
+        return CallAsync(options, timeout, callId => JsonWriting.Options(options, callId), (json, milliseconds) =>
         {
-            int status = Native.StopAndQuarantine(_handle, machineId, sha1, comment, JsonWriting.Options(options, callId), milliseconds,
-                                                  out nint action, out nint error);
+            int status = Native.StopAndQuarantine(_handle, machineId, sha1, comment, json, milliseconds, out nint action, out nint error);
             return ActionResult.Take(status, action, error);
         }, cancellationToken);
     }
@@ -55,17 +53,16 @@ public sealed partial class CordonClient
     /// Any operation that acts on a device. All else as <see cref="RestrictCodeExecutionAsync"/>.
     /// </summary>
     /// <param name="operation">One of <see cref="Operations"/> whose kind is "action" in the manifest.</param>
-    /// <param name="parameters">Its parameters, as the manifest names them.</param>
+    /// <param name="parameters">Its parameters, as the manifest names them. Read before this returns.</param>
     public Task<ActionResult> ActAsync(string operation, JsonObject parameters, CallOptions? options = null,
                                        TimeSpan? timeout = null, CancellationToken cancellationToken = default)
     {
         NativeText.Check(operation, nameof(operation));
         if (OperationKinds.Of(operation) is OperationKind.Reads)
             throw new ArgumentException($"{operation} does not act on a device; use {nameof(ReadAsync)}", nameof(operation));
-        return CallAsync(options, timeout, (callId, milliseconds) =>
+        return CallAsync(options, timeout, callId => JsonWriting.Request(parameters, options, callId), (json, milliseconds) =>
         {
-            int status = Native.Call(_handle, operation, JsonWriting.Request(parameters, options, callId), milliseconds, out nint action,
-                                     out nint error);
+            int status = Native.Call(_handle, operation, json, milliseconds, out nint action, out nint error);
             return ActionResult.Take(status, action, error);
         }, cancellationToken);
     }
@@ -79,9 +76,8 @@ public sealed partial class CordonClient
         NativeText.Check(operation, nameof(operation));
         if (OperationKinds.Of(operation) is OperationKind.Acts)
             throw new ArgumentException($"{operation} answers with an action; use {nameof(ActAsync)} or {nameof(PollActionAsync)}", nameof(operation));
-        return CallAsync(options, timeout,
-                         (callId, milliseconds) => Read(operation, JsonWriting.Request(parameters, options, callId), milliseconds).Document,
-                         cancellationToken);
+        return CallAsync(options, timeout, callId => JsonWriting.Request(parameters, options, callId),
+                         (json, milliseconds) => Read(operation, json, milliseconds).Document, cancellationToken);
     }
 
     /// <summary>
@@ -91,9 +87,10 @@ public sealed partial class CordonClient
     public Task<string> SubmitAsync(string operation, JsonObject parameters, CallOptions? options = null)
     {
         NativeText.Check(operation, nameof(operation));
+        string? json = JsonWriting.Request(parameters, options, null);
         return Task.Run(() =>
         {
-            int status = Native.Submit(_handle, operation, JsonWriting.Request(parameters, options, null), out nint requestId, out nint error);
+            int status = Native.Submit(_handle, operation, json, out nint requestId, out nint error);
             Reply.Expect(status, error);
             return NativeText.Take(requestId)!;
         });
@@ -108,9 +105,11 @@ public sealed partial class CordonClient
     {
         NativeText.Check(id, nameof(id));
         if (wait > TimeSpan.Zero)
-            return CallAsync(options, wait, (callId, milliseconds) => Poll(id, JsonWriting.Options(options, callId), milliseconds), cancellationToken);
+            return CallAsync(options, wait, callId => JsonWriting.Options(options, callId),
+                             (json, milliseconds) => Poll(id, json, milliseconds), cancellationToken);
         int none = Milliseconds.Of(wait, nameof(wait));
-        return Task.Run(() => Poll(id, JsonWriting.Options(options, null), none), cancellationToken);
+        string? written = JsonWriting.Options(options, null);
+        return Task.Run(() => Poll(id, written, none), cancellationToken);
     }
 
     /// <summary>Follows a request to its end. Holds no thread: thousands may be followed at once.</summary>

@@ -93,20 +93,25 @@ public sealed partial class CordonClient : IAsyncDisposable, IDisposable
     }
 
     /// <summary>Runs a call that may wait, so that its token interrupts it and the time in the queue counts.</summary>
-    private Task<T> CallAsync<T>(CallOptions? options, TimeSpan? timeout, Func<string?, int, T> call,
+    /// <param name="write">
+    /// Makes the JSON that the call takes, for its call id. It runs before this returns: the caller may change what it gave
+    /// while the call is still in the queue.
+    /// </param>
+    private Task<T> CallAsync<T>(CallOptions? options, TimeSpan? timeout, Func<string?, string?> write, Func<string?, int, T> call,
                                  CancellationToken cancellationToken)
     {
         int milliseconds = Milliseconds.Of(timeout, nameof(timeout));
         string? callId = options?.CallId ?? (cancellationToken.CanBeCanceled ? Guid.NewGuid().ToString() : null);
+        string? json = write(callId);
         long queued = Environment.TickCount64;
         return _calls.Run(() =>
         {
             int left = Left(milliseconds, Environment.TickCount64 - queued);
-            if (callId is null || !cancellationToken.CanBeCanceled) return call(callId, left);
+            if (callId is null || !cancellationToken.CanBeCanceled) return call(json, left);
             using var interruption = new Interruption(_handle, callId, cancellationToken);
             try
             {
-                return call(callId, left);
+                return call(json, left);
             }
             catch (CordonException error) when (error.Status is CordonStatus.Interrupted && cancellationToken.IsCancellationRequested)
             {
