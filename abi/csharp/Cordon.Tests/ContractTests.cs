@@ -32,6 +32,22 @@ public class ContractTests
     }
 
     [Fact]
+    public void StatusThatIsNewToThePackage_IsNeverSuccess()
+    {
+        Reply.Expect(0, 0);
+        CordonException error = Assert.Throws<CordonException>(() => Reply.Expect(42, 0));
+        Assert.Equal(42, (int)error.Status);
+        Assert.Contains("42", error.Message, StringComparison.Ordinal);
+        Assert.False(error.Error.Retryable);
+        Assert.Throws<CordonException>(() => new Reply((CordonStatus)42, default).Answer);
+        _ = new Reply(CordonStatus.Pending, default).Answer; // of a sign-in that waits for its person
+
+        var unknown = Assert.Throws<OutcomeUnknownException>(() => Reply.Recorded(42, 0, 0, "the caller's \"own\""));
+        Assert.Equal("the caller's \"own\"", unknown.RequestId);
+        Assert.Equal("", Assert.Throws<OutcomeUnknownException>(() => Reply.Recorded(0, 0, 0, null)).RequestId);
+    }
+
+    [Fact]
     public void Library_TellsItsVersionAndOperationsWithoutAClient()
     {
         Assert.StartsWith("1.", CordonLibrary.Version, StringComparison.Ordinal);

@@ -77,7 +77,7 @@ public sealed partial class CordonClient
         if (OperationKinds.Of(operation) is OperationKind.Acts)
             throw new ArgumentException($"{operation} answers with an action; use {nameof(ActAsync)} or {nameof(PollActionAsync)}", nameof(operation));
         return CallAsync(options, timeout, callId => JsonWriting.Request(parameters, options, callId),
-                         (json, milliseconds) => Read(operation, json, milliseconds).Document, cancellationToken);
+                         (json, milliseconds) => Read(operation, json, milliseconds).Answer, cancellationToken);
     }
 
     /// <summary>
@@ -87,12 +87,11 @@ public sealed partial class CordonClient
     public Task<string> SubmitAsync(string operation, JsonObject parameters, CallOptions? options = null)
     {
         NativeText.Check(operation, nameof(operation));
-        string? json = JsonWriting.Request(parameters, options, null);
+        string? json = JsonWriting.Request(parameters, options, null), given = options?.RequestId;
         return Task.Run(() =>
         {
             int status = Native.Submit(_handle, operation, json, out nint requestId, out nint error);
-            Reply.Expect(status, error);
-            return NativeText.Take(requestId)!;
+            return Reply.Recorded(status, requestId, error, given);
         });
     }
 

@@ -81,6 +81,11 @@ public sealed partial class CordonClient
     {
         int status = Native.NextEvent(_handle, JsonWriting.EventOptions(options), 0, out nint text, out nint error);
         var reply = Reply.Take(status, text, error);
-        return reply.Status == CordonStatus.Ok ? new CordonEvent(reply.Document) : null;
+        return reply.Status switch
+        {
+            CordonStatus.Ok => new CordonEvent(reply.Document),
+            CordonStatus.NoEvent => null,
+            _ => throw CordonException.NotSuccess(reply.Status),
+        };
     }
 }

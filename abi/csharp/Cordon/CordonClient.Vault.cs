@@ -59,7 +59,7 @@ public sealed partial class CordonClient
     public Task<JsonElement> GetVaultStatusAsync() => Task.Run(() =>
     {
         int status = Native.VaultStatus(_handle, out nint text, out nint error);
-        return Reply.Take(status, text, error).Document;
+        return Reply.Take(status, text, error).Answer;
     });
 
     /// <summary>Changes the vault's key slots or rotates its store key.</summary>

@@ -24,7 +24,7 @@ public sealed partial class CordonClient : IAsyncDisposable, IDisposable
     private CordonClient(ClientHandle handle)
     {
         _handle = handle;
-        JsonElement health = Read(Operations.Health, null, Milliseconds.Default).Document;
+        JsonElement health = Read(Operations.Health, null, Milliseconds.Default).Answer;
         _firstCursor = health.Member("ledger").Integer("newest_record") ?? 0;
         _pump = new EventPump(handle, _firstCursor);
     }

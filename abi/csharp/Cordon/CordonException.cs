@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace Cordon;
 
@@ -28,13 +29,32 @@ public class CordonException : Exception
     }
 
     /// <summary>For a wait that the library can no longer be asked about, because its client has ended.</summary>
-    internal static CordonException ClientEnded()
+    internal static CordonException ClientEnded() =>
+        Of(CordonStatus.ShuttingDown, "the client was ended; its requests go on with the next client of this ledger");
+
+    /// <summary>For a call that ended with a condition where there should be success or an error.</summary>
+    internal static CordonException NotSuccess(CordonStatus status) => Of(status, $"{Ended(status)}; do not count it as done");
+
+    /// <summary>The same of a call that records a request, of which it is not known now whether it will be sent.</summary>
+    internal static CordonException NotKnown(CordonStatus status, string? requestId) =>
+        Of(status, $"{Ended(status)}; do not repeat the request, look for it in the ledger", outcomeUnknown: true, requestId);
+
+    private static string Ended(CordonStatus status) =>
+        $"the call ended with status {(int)status}, {CordonLibrary.NameOf(status)}, which this version of the package does not know as its success";
+
+    private static CordonException Of(CordonStatus status, string message, bool outcomeUnknown = false, string? requestId = null)
     {
-        using JsonDocument document = JsonDocument.Parse($$"""
-            {"status": {{(int)CordonStatus.ShuttingDown}}, "name": "{{CordonLibrary.NameOf(CordonStatus.ShuttingDown)}}", "retryable": false,
-             "message": "the client was ended; its requests go on with the next client of this ledger", "outcome_unknown": false}
-            """);
-        return new CordonException(new CordonError(document.RootElement.Clone()));
+        var error = new JsonObject
+        {
+            ["status"] = (int)status,
+            ["name"] = CordonLibrary.NameOf(status),
+            ["message"] = message,
+            ["retryable"] = false,
+            ["outcome_unknown"] = outcomeUnknown,
+            ["request_id"] = requestId,
+        };
+        using JsonDocument document = JsonDocument.Parse(error.ToJsonString());
+        return From(new CordonError(document.RootElement.Clone()));
     }
 
     internal static CordonException From(CordonError error) =>

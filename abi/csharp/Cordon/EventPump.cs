@@ -83,7 +83,7 @@ internal sealed class EventPump(ClientHandle client, long cursor)
                 WakeEverybody(forGood: true);
                 return;
             }
-            else if (status < 0)
+            else if (status != CordonStatus.NoEvent)
             {
                 WakeEverybody(forGood: false); // each asks the library and is told the error itself
                 Thread.Sleep(s_pauseAfterError);
