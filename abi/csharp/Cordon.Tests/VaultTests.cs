@@ -40,6 +40,23 @@ public sealed class VaultTests : ClientTest
     }
 
     [Fact]
+    public async Task Secret_OfACallWithWrongArgumentsIsWipedToo()
+    {
+        CordonClient client = await OpenAsync(Stage.Configuration(Folder));
+        await WipedAsync<ArgumentException>(secret => client.SetSecretAsync("cut\0off", secret));
+        await WipedAsync<ArgumentNullException>(secret => client.SetSecretAsync(null!, secret));
+        await WipedAsync<ArgumentOutOfRangeException>(secret => client.UnlockVaultAsync((VaultKeyKind)7, secret));
+        await WipedAsync<ArgumentOutOfRangeException>(secret => client.RekeyVaultAsync(null, secret, TimeSpan.FromDays(-1)));
+
+        static async Task WipedAsync<TError>(Func<byte[], Task> call) where TError : Exception
+        {
+            byte[] secret = Encoding.UTF8.GetBytes("hunter2");
+            await Assert.ThrowsAsync<TError>(() => call(secret));
+            Assert.All(secret, each => Assert.Equal(0, each));
+        }
+    }
+
+    [Fact]
     public async Task NoCopyOfASecret_StaysInTheProcess()
     {
         CordonClient client = await OpenAsync(Stage.Configuration(Folder));

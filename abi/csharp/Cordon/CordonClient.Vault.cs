@@ -20,13 +20,12 @@ public sealed partial class CordonClient
     /// <param name="secret">Wiped when the task ends.</param>
     public Task UnlockVaultAsync(VaultKeyKind kind, Memory<byte> secret)
     {
-        string name = kind switch
+        return WithSecretAsync(secret, () => kind switch
         {
             VaultKeyKind.Key => "key",
             VaultKeyKind.Passphrase => "passphrase",
             _ => throw new ArgumentOutOfRangeException(nameof(kind)),
-        };
-        return WithSecretAsync(secret, (address, length) =>
+        }, (name, address, length) =>
         {
             unsafe
             {
@@ -39,12 +38,15 @@ public sealed partial class CordonClient
     /// <param name="value">Wiped when the task ends.</param>
     public Task SetSecretAsync(string name, Memory<byte> value)
     {
-        NativeText.Check(name, nameof(name));
-        return WithSecretAsync(value, (address, length) =>
+        return WithSecretAsync(value, () =>
+        {
+            NativeText.Check(name, nameof(name));
+            return name;
+        }, (checkedName, address, length) =>
         {
             unsafe
             {
-                return (Native.SecretSet(_handle, name, (byte*)address, length, out nint error), error);
+                return (Native.SecretSet(_handle, checkedName, (byte*)address, length, out nint error), error);
             }
         });
     }
@@ -67,19 +69,22 @@ public sealed partial class CordonClient
     /// <param name="newSecret">The new key or passphrase. Wiped when the task ends.</param>
     public Task RekeyVaultAsync(JsonObject? options, Memory<byte> newSecret, TimeSpan? timeout = null)
     {
-        string? text = options?.ToJsonString();
-        int milliseconds = Milliseconds.Of(timeout, nameof(timeout));
-        return WithSecretAsync(newSecret, (address, length) =>
+        return WithSecretAsync(newSecret, () => (Text: options?.ToJsonString(), Milliseconds: Milliseconds.Of(timeout, nameof(timeout))),
+                               (change, address, length) =>
         {
             unsafe
             {
-                return (Native.VaultRekey(_handle, text, (byte*)address, length, milliseconds, out nint error), error);
+                return (Native.VaultRekey(_handle, change.Text, (byte*)address, length, change.Milliseconds, out nint error), error);
             }
         });
     }
 
     /// <summary>Pins the bytes, so that no copy of them is left behind, and wipes them.</summary>
-    private static async Task WithSecretAsync(Memory<byte> secret, Func<nint, nuint, (int Status, nint Error)> call)
+    /// <param name="prepare">
+    /// Checks the call's other arguments and makes what it needs of them, before this returns. What it throws is the task's.
+    /// </param>
+    private static async Task WithSecretAsync<T>(Memory<byte> secret, Func<T> prepare,
+                                                 Func<T, nint, nuint, (int Status, nint Error)> call)
     {
         using System.Buffers.MemoryHandle pin = secret.Pin();
         nint address;
@@ -89,9 +94,10 @@ public sealed partial class CordonClient
         }
         try
         {
+            T prepared = prepare();
             await Task.Run(() =>
             {
-                (int status, nint error) = call(address, (nuint)secret.Length);
+                (int status, nint error) = call(prepared, address, (nuint)secret.Length);
                 Reply.Expect(status, error);
             }).ConfigureAwait(false);
         }
