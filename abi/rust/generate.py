@@ -104,7 +104,7 @@ def make_status(symbols):
     names = [(pascal(c["name"].removeprefix("CORDON_E_")), c) for c in errors]
     text = HEAD + "/// The kind of an error. The numbers never change.\n#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]\n#[non_exhaustive]\npub enum ErrorCode {\n"
     text += "".join(f"    /// `{c['name']}`\n    {name},\n" for name, c in names)
-    text += "    /// An error of a newer library; it may be retried only if it says so.\n    Unknown(i32),\n}\n\nimpl ErrorCode {\n"
+    text += "    /// An error of a newer library, or a condition above 0, which is not success; it may be retried only if it says so.\n    Unknown(i32),\n}\n\nimpl ErrorCode {\n"
     text += "    /// The number of the C ABI.\n    pub fn number(self) -> i32 {\n        match self {\n"
     text += "".join(f"            ErrorCode::{name} => {c['value']},\n" for name, c in names)
     text += "            ErrorCode::Unknown(number) => number,\n        }\n    }\n\n    pub(crate) fn of(number: i32) -> ErrorCode {\n        match number {\n"

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::json::Value;
-use crate::native::{Handle, Limit};
+use crate::native::{text_of, Handle, Limit};
 use crate::pump::{Pump, Waiting};
 use crate::{Error, ErrorCode, Events, Options, Outcome, Result, Running, Scope, Secret, Wait};
 
@@ -90,20 +90,15 @@ impl Client {
         Running::start(self.handle, operation.to_string(), request, options.clone())
     }
 
-    /// Performs any operation of the manifest that only answers: `"get_machine"`, `"list_requests"`, `"health"`, …
+    /// Performs any operation of the manifest that only answers: `"get_machine"`, `"list_requests"`, `"health"`, … A
+    /// sign-in that waits for its person (`"login"`, `"login_status"`) is an answer whose `state` is `"waiting"`.
     pub fn read(&self, operation: &str, request: Value, options: &Options) -> Result<Value> {
         if acts(operation) == Some(true) {
             let message = format!("{operation} ends in an action, which may be pending; use act");
             return Err(Error::new(ErrorCode::InvalidArgument, message));
         }
         let request = with_options(request, options.members())?;
-        let (status, answer) = self.handle.call(operation, &request, Limit::of(options.timeout))?;
-        if status != cordon_sys::CORDON_OK {
-            let name = crate::native::status_name(status);
-            let message = format!("{operation} ended with {name}, which is no answer");
-            return Err(Error::new(ErrorCode::NotSupported, message));
-        }
-        read_json(&answer)
+        read_json(&text_of(self.handle.call(operation, &request, Limit::of(options.timeout))?)?)
     }
 
     /// Where an action stands, by its action id or request id. Waits for its end for `options.timeout`, and is
@@ -124,13 +119,10 @@ impl Client {
     /// one, until `options.valid_for` is over. Follow it by [`Client::wait`]. Success means recorded, not done.
     pub fn submit(&self, operation: &str, request: Value, options: &Options) -> Result<String> {
         let request = with_options(request, options.members())?;
-        let (status, request_id) = self.handle.submit(operation, &request)?;
-        if status != cordon_sys::CORDON_OK {
-            let name = crate::native::status_name(status);
-            let message = format!("{operation} was not recorded: {name}");
-            return Err(Error::new(ErrorCode::InvalidState, message));
+        match self.handle.submit(operation, &request)? {
+            (cordon_sys::CORDON_OK, request_id) => Ok(request_id),
+            (status, _) => Err(Error::not_known(status, options.request_id.as_deref())),
         }
-        Ok(request_id)
     }
 
     /// Waits for the end of an action that this client's ledger knows, by its request id or action id: see [`Wait`]. It
@@ -180,7 +172,7 @@ impl Client {
 
     /// The names of the secrets and the key slots, never a value.
     pub fn vault_status(&self) -> Result<Value> {
-        read_json(&self.handle.vault_status()?.1)
+        read_json(&text_of(self.handle.vault_status()?)?)
     }
 
     /// Changes the vault's key slots or rotates its store key, in one save: see `cordon_vault_rekey` in cordon.h for what

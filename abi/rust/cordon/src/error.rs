@@ -68,6 +68,23 @@ impl Error {
         Error { details: Box::new(details) }
     }
 
+    /// Of a call that ended with a condition where there should be success or an error.
+    pub(crate) fn not_success(status: i32) -> Error {
+        Error::ended(status, "do not count it as done", &Value::Null)
+    }
+
+    /// The same of a call that records a request, of which it is not known now whether it will be sent.
+    pub(crate) fn not_known(status: i32, request_id: Option<&str>) -> Error {
+        let document = [("outcome_unknown", true.into()), ("request_id", optional(request_id))];
+        Error::ended(status, "do not repeat the request, look for it in the ledger", &Value::object(document))
+    }
+
+    fn ended(status: i32, remedy: &str, document: &Value) -> Error {
+        let code = ErrorCode::Unknown(status);
+        let reason = "which this version of the crate does not know as its success";
+        Error::of(code, format!("the call ended with status {status}, {code}, {reason}; {remedy}"), document)
+    }
+
     /// The same, said of bytes that may have left.
     pub(crate) fn with_unknown_outcome(mut self) -> Error {
         self.details.outcome_unknown = true;

@@ -121,8 +121,10 @@ pub(crate) fn read_event(handle: Handle, after: i64, scope: Scope, limit: Limit)
     };
     let options = Value::object([("after", after.into()), ("scope", scope.into())]).to_string();
     let (status, document) = handle.next_event(&options, limit)?;
-    if status != cordon_sys::CORDON_OK {
-        return Ok(None);
+    match status {
+        cordon_sys::CORDON_OK => {}
+        cordon_sys::CORDON_NO_EVENT => return Ok(None),
+        _ => return Err(Error::not_success(status)),
     }
     match Value::parse(&document) {
         Ok(document) => Ok(Some(Event::of(&document))),

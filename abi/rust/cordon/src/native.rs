@@ -68,8 +68,16 @@ impl Limit {
     }
 }
 
-/// A status of at least 0, and the text that came with it.
+/// A status of at least 0, and the text that came with it. What a status above 0 means is the caller's to say.
 pub(crate) type Answer = (i32, String);
+
+/// The text of a call that reads. A sign-in that waits for its person is an answer too, and its document says so.
+pub(crate) fn text_of(answer: Answer) -> Result<String> {
+    match answer {
+        (sys::CORDON_OK | sys::CORDON_PENDING, text) => Ok(text),
+        (status, _) => Err(Error::not_success(status)),
+    }
+}
 
 fn c_text(name: &str, text: &str) -> Result<CString> {
     // C would end it at a NUL byte and act on the rest.
@@ -113,10 +121,13 @@ fn with_text(call: impl FnOnce(*mut *mut c_char, *mut *mut sys::cordon_error) ->
     }
 }
 
-/// Makes a call that gives nothing.
+/// Makes a call that gives nothing: it is done, or it is not.
 fn plain(call: impl FnOnce(*mut *mut sys::cordon_error) -> i32) -> Result<()> {
     let mut error = ptr::null_mut();
-    check(call(&mut error), error).map(|_| ())
+    match check(call(&mut error), error)? {
+        sys::CORDON_OK => Ok(()),
+        status => Err(Error::not_success(status)),
+    }
 }
 
 // Safety of all calls below: texts live until the call returns; outputs are places of our own; the handle is checked by
@@ -124,10 +135,14 @@ fn plain(call: impl FnOnce(*mut *mut sys::cordon_error) -> i32) -> Result<()> {
 impl Handle {
     pub(crate) fn open(config: Option<&str>) -> Result<Handle> {
         let config = config.map(|text| c_text("config", text)).transpose()?;
-        let (mut client, mut error) = (ptr::null_mut(), ptr::null_mut());
-        let status = unsafe { sys::cordon_init(sys::CORDON_ABI_VERSION, optional(&config), &mut client, &mut error) };
-        check(status, error)?;
-        Ok(Handle(client as usize))
+        let mut client = ptr::null_mut();
+        let opened =
+            plain(|error| unsafe { sys::cordon_init(sys::CORDON_ABI_VERSION, optional(&config), &mut client, error) });
+        let handle = Handle(client as usize);
+        if opened.is_err() {
+            handle.free();
+        }
+        opened.map(|()| handle)
     }
 
     pub(crate) fn raw(self) -> *mut sys::cordon_client {
@@ -273,5 +288,24 @@ impl Handle {
 
     pub(crate) fn vault_status(self) -> Result<Answer> {
         with_text(|out, error| unsafe { sys::cordon_vault_status(self.raw(), out, error) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_that_is_new_to_this_crate_is_never_success() {
+        assert!(plain(|_| sys::CORDON_OK).is_ok());
+        for status in [42, sys::CORDON_PENDING] {
+            let error = plain(|_| status).unwrap_err();
+            assert_eq!(error.code, ErrorCode::Unknown(status));
+            assert!(error.message.contains(&format!("status {status},")) && !error.retryable, "{error}");
+        }
+        assert_eq!(text_of((42, "{}".to_string())).unwrap_err().code.number(), 42);
+        assert!(text_of((sys::CORDON_PENDING, "{}".to_string())).is_ok());
+        let error = Error::not_known(42, Some("id"));
+        assert!(error.outcome_unknown && error.request_id.as_deref() == Some("id"), "{error:?}");
     }
 }

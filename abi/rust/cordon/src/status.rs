@@ -64,7 +64,7 @@ pub enum ErrorCode {
     VaultPermissions,
     /// `CORDON_E_LEDGER`
     Ledger,
-    /// An error of a newer library; it may be retried only if it says so.
+    /// An error of a newer library, or a condition above 0, which is not success; it may be retried only if it says so.
     Unknown(i32),
 }
 
