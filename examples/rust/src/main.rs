@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use cordon::json::Value;
-use cordon::{Client, ErrorCode, Options, Outcome, State};
+use cordon::{Client, Options, Outcome, State};
 
 const DONE: u8 = 0;
 const ERROR: u8 = 1;
@@ -71,7 +71,7 @@ fn said(end: &cordon::Result<Outcome>, request_id: &str) -> String {
             let reason = action.error_text.as_deref().unwrap_or("no reason given");
             format!("not done: {}, {reason}", action.state.as_ref().map_or("no state", State::word))
         }
-        Err(error) if error.code == ErrorCode::OutcomeUnknown => {
+        Err(error) if error.outcome_unknown => {
             format!("not known; do not repeat it, poll request {request_id}: {error}")
         }
         Err(error) => error.to_string(),

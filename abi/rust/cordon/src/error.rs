@@ -24,7 +24,8 @@ pub struct ErrorDetails {
     pub message: String,
     /// The same call may succeed later.
     pub retryable: bool,
-    /// Bytes may have left: do not repeat, follow `request_id`.
+    /// Bytes may have left: do not repeat, follow `request_id`. Ask this and not `code`: an acting call whose memory ran
+    /// out, or that met a defect, leaves its outcome unknown too.
     pub outcome_unknown: bool,
     /// When a retry makes sense.
     pub retry_after: Option<Duration>,
@@ -141,3 +142,16 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_outcome_is_told_by_the_flag_whatever_the_code() {
+        let document = Value::object([("outcome_unknown", true.into()), ("request_id", "id".into())]);
+        let error = Error::of(ErrorCode::OutOfMemory, "memory ran out".to_string(), &document);
+        assert!(error.outcome_unknown && error.request_id.as_deref() == Some("id"), "{error:?}");
+        assert!(!Error::new(ErrorCode::OutOfMemory, "memory ran out").outcome_unknown);
+    }
+}
