@@ -86,6 +86,12 @@ impl Error {
         Error::of(code, format!("the call ended with status {status}, {code}, {reason}; {remedy}"), document)
     }
 
+    /// The same, with more said about it.
+    pub(crate) fn with_remark(mut self, remark: &str) -> Error {
+        self.details.message = format!("{}; {remark}", self.details.message);
+        self
+    }
+
     /// The same, said of bytes that may have left.
     pub(crate) fn with_unknown_outcome(mut self) -> Error {
         self.details.outcome_unknown = true;

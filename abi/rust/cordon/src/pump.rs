@@ -1,6 +1,7 @@
 //! One thread of a client reads its events for everybody who waits.
 
 use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::thread::{self, JoinHandle};
@@ -166,7 +167,7 @@ impl Waiting {
             }
             match known_action(handle, id) {
                 Ok(Outcome::Pending(_)) => {}
-                Err(error) if error.code == ErrorCode::OutcomeUnknown => self.look_for(handle, id),
+                Err(error) if error.code == ErrorCode::OutcomeUnknown => self.look_for(handle, id, error),
                 result => self.fill(id, &result),
             }
         }
@@ -193,8 +194,16 @@ impl Waiting {
         }
     }
 
-    /// Has a thread wait for what the library's search brings; the rare case that holds one.
-    fn look_for(self: &Arc<Self>, handle: Handle, id: &str) {
+    /// Has a thread wait for what the library's search brings; the rare case that holds one. `unknown` says what is known
+    /// until then.
+    fn look_for(self: &Arc<Self>, handle: Handle, id: &str, unknown: Error) {
+        let shared = Arc::clone(self);
+        let looker = thread::Builder::new().name("cordon-looks".to_string());
+        self.look_by(|| looker.spawn(move || shared.look(handle)).map(drop), id, unknown);
+    }
+
+    /// `start` begins a looker. When it can't and none is at work, those who wait are told what is known.
+    fn look_by(&self, start: impl FnOnce() -> io::Result<()>, id: &str, unknown: Error) {
         let mut waiters = self.lock();
         if waiters.unknown.iter().any(|other| other == id) {
             return;
@@ -203,10 +212,14 @@ impl Waiting {
         if waiters.lookers == LOOKERS {
             return;
         }
-        let shared = Arc::clone(self);
-        let looker = thread::Builder::new().name("cordon-looks".to_string()).spawn(move || shared.look(handle));
-        if looker.is_ok() {
-            waiters.lookers += 1;
+        match start() {
+            Ok(()) => waiters.lookers += 1,
+            Err(reason) if waiters.lookers == 0 => {
+                waiters.unknown.pop_back();
+                drop(waiters);
+                self.fill(id, &Err(unknown.with_remark(&format!("no thread to wait for more: {reason}"))));
+            }
+            Err(_) => {} // one of the lookers at work comes to it
         }
     }
 
@@ -232,5 +245,31 @@ impl Waiting {
                 self.fill(&id, &result);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn those_who_wait_are_told_when_no_thread_can_look() {
+        let (waiting, slot) = (Waiting::default(), Arc::new(Slot::default()));
+        let no_thread = || Err(io::Error::from(io::ErrorKind::WouldBlock));
+        let unknown = || Error::not_known(1, Some("id"));
+        waiting.enter("id", &slot);
+        waiting.look_by(no_thread, "id", unknown());
+        let told = slot.wait(Some(Instant::now())).expect("it was filled").unwrap_err();
+        assert!(told.outcome_unknown && told.message.contains("no thread"), "{told:?}");
+
+        // The next one is looked for as if nothing had happened; with a looker at work it waits for that.
+        let second = Arc::new(Slot::default());
+        waiting.enter("id", &second);
+        waiting.look_by(|| Ok(()), "id", unknown());
+        waiting.look_by(no_thread, "other", unknown());
+        assert_eq!(waiting.lock().unknown, ["id", "other"]);
+        assert!(!second.is_filled());
     }
 }
