@@ -9,6 +9,7 @@ use crate::{Error, ErrorCode, Events, Options, Outcome, Result, Running, Scope, 
 
 /// A client of the library. Any thread may call any method; share it by reference or in an `Arc`. Its drop shuts it
 /// down: waiting calls end with [`ErrorCode::ShuttingDown`], submitted requests stay in the ledger for the next client.
+/// In a forked child its drop does nothing, and every call says [`ErrorCode::Forked`].
 #[derive(Debug)]
 pub struct Client {
     handle: Handle,
@@ -203,10 +204,12 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        let forked = self.handle.is_forked();
         self.handle.free();
-        let pump = self.pump.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(pump) = pump {
-            pump.join();
+        match self.pump.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(pump) if forked => std::mem::forget(pump), // its thread is the parent's
+            Some(pump) => pump.join(),
+            None => {}
         }
     }
 }

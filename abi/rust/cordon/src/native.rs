@@ -158,6 +158,13 @@ impl Handle {
         plain(|error| unsafe { sys::cordon_shutdown(self.raw(), limit.milliseconds(), error) })
     }
 
+    /// Whether this process is a fork of the client's, where none of its threads is.
+    pub(crate) fn is_forked(self) -> bool {
+        let status = unsafe { sys::cordon_event_fd(self.raw(), ptr::null_mut(), ptr::null_mut()) };
+        ErrorCode::of(status) == ErrorCode::Forked
+    }
+
+    /// In a forked child it does nothing.
     pub(crate) fn free(self) {
         unsafe { sys::cordon_client_free(self.raw()) }
     }

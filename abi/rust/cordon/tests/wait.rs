@@ -101,6 +101,32 @@ fn the_end_of_the_client_ends_waits() {
     assert!(is_end(block_on(wait).unwrap_err().code));
 }
 
+#[test]
+fn a_forked_child_drops_the_client_of_its_parent_without_effect() {
+    extern "C" {
+        fn fork() -> i32;
+        fn waitpid(pid: i32, status: *mut i32, options: i32) -> i32;
+        fn alarm(seconds: u32) -> u32;
+        fn _exit(status: i32) -> !;
+    }
+    let emulator = Emulator::start();
+    let client = emulator.open();
+    let id = client.submit(RESTRICT, request(emulator.machine(0)), &Options::default()).unwrap();
+    let wait = client.wait(&id);
+    // Safety: the child, which lacks the thread that reads events, does no more than drop the client, and is gone.
+    let child = unsafe { fork() };
+    if child == 0 {
+        unsafe { alarm(60) }; // ends it if it hangs
+        let forked = matches!(client.known_action(&id), Err(error) if error.code == ErrorCode::Forked);
+        let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(client))).is_ok();
+        unsafe { _exit(if forked && dropped { 0 } else { 1 }) };
+    }
+    let mut status = -1;
+    assert_eq!(unsafe { waitpid(child, &mut status, 0) }, child);
+    assert_eq!(status, 0, "it hung or panicked");
+    assert_done(&wait.within(PATIENCE).unwrap());
+}
+
 /// As an executor does that drops its last task, and the client with it, when that is woken.
 #[test]
 fn the_client_may_be_dropped_by_its_own_thread() {
