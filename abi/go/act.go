@@ -53,7 +53,8 @@ func (c *Client) Act(ctx context.Context, operation string, request any, options
 }
 
 // Read performs any operation of the manifest that only answers: "get_machine", "list_requests", "health", … The answer
-// is unmarshalled from JSON into result, unless that is nil.
+// is unmarshalled from JSON into result, unless that is nil. A sign-in that waits for its person ("login",
+// "login_status") is an answer, whose state is "waiting".
 func (c *Client) Read(ctx context.Context, operation string, request any, options *Options, result any) error {
 	if known, acts := resultOf(operation); known && acts {
 		return refused(ErrInvalidArgument, fmt.Sprintf("%s ends in an action, which may be pending; use Act", operation))
@@ -64,13 +65,19 @@ func (c *Client) Read(ctx context.Context, operation string, request any, option
 			return C.cordon_call(c.native, name, document, timeout, out, native)
 		}
 	})
-	if err == nil && status != StatusOK {
+	if err == nil && !isAnswer(operation, status) {
 		err = refused(ErrNotSupported, fmt.Sprintf("%s ended with %s, which is no answer", operation, status))
 	}
 	if err != nil || result == nil {
 		return err
 	}
 	return json.Unmarshal([]byte(document), result)
+}
+
+// isAnswer: an operation that is not in this manifest may be an action, which is pending.
+func isAnswer(operation string, status Status) bool {
+	known, _ := resultOf(operation)
+	return status == StatusOK || known && status == StatusPending
 }
 
 // PollAction tells where an action stands, by its action id or request id. It waits for its end until the context's

@@ -344,6 +344,15 @@ func TestAConditionThatIsNotKnownIsNoSuccess(t *testing.T) {
 	}
 }
 
+func TestASignInThatWaitsForItsPersonIsAnAnswer(t *testing.T) {
+	if !cordon.IsAnswer("login", cordon.StatusPending) || !cordon.IsAnswer("health", cordon.StatusOK) {
+		t.Error("refused")
+	}
+	if cordon.IsAnswer("of_a_newer_library", cordon.StatusPending) || cordon.IsAnswer("login", 99) {
+		t.Error("taken for an answer")
+	}
+}
+
 func TestOnlyWhatSentNothingPassesForACancellation(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

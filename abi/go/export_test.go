@@ -2,9 +2,10 @@ package cordon
 
 import "os"
 
-// Because is because, and UnlessOK is unlessOK.
+// What only tests call from outside.
 var (
 	Because  = because
+	IsAnswer = isAnswer
 	UnlessOK = unlessOK
 )
 

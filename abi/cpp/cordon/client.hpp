@@ -146,16 +146,20 @@ class Client {
 
   // ---- Reading ----
 
-  /// Any operation of the manifest that only answers.
+  /// Any operation of the manifest that only answers. A sign-in that waits for its person ("login", "login_status") is
+  /// an answer, whose "state" is "waiting".
   [[nodiscard]] json::Value call(const std::string &operation, const json::Value &request = json::Value::object(),
                                  milliseconds timeout = kDefaultTimeout) {
-    if (has_outcome(operation).value_or(false))
+    const std::optional<bool> acts = has_outcome(operation);
+    if (acts.value_or(false))
       throw std::invalid_argument(operation + " ends in an action, and its answer is an outcome; use Client::act");
     const std::string text = request.dump();
     auto [status, document] = with_text([&](char **out, cordon_error **error) {
       return api_->call(handle_, text_of(operation), text.c_str(), count(timeout), out, error);
     });
-    if (status != CORDON_OK) throw std::runtime_error(operation + ": not done, " + api_->status_name(status));
+    const bool waits_for_somebody = acts && status == CORDON_PENDING;
+    if (status != CORDON_OK && !waits_for_somebody)
+      throw std::runtime_error(operation + ": not done, " + api_->status_name(status));
     return json::parse(document);
   }
   /// The next event of the journal; nothing when there is none in time. Without `after` it goes on behind the last one

@@ -64,6 +64,23 @@ class RareAnswers : public testing::Test {
   cordon_api_v1 api_;
 };
 
+TEST_F(RareAnswers, ASignInThatWaitsForItsPersonIsAnAnswer) {
+  api_.manifest = [] { return R"({"operations":{"operations":[{"name":"login","kind":"local"}]}})"; };
+  api_.call = [](cordon_client *, const char *, const char *, std::int32_t, char **out, cordon_error **error) {
+    *error = nullptr;
+    *out = strdup(R"({"state":"waiting","user_code":"ABC"})");
+    return script().status;
+  };
+  cordon::Client client("{}", api_);
+  script().status = CORDON_PENDING;
+  const Value waiting = client.call("login");
+  ASSERT_NE(waiting["user_code"].text(), nullptr);
+  EXPECT_EQ(*waiting["user_code"].text(), "ABC");
+  EXPECT_THROW((void)client.call("an operation of a newer library"), std::runtime_error) << "it may be an action";
+  script().status = 99;
+  EXPECT_THROW((void)client.call("login"), std::runtime_error);
+}
+
 TEST_F(RareAnswers, AConditionThatIsNotKnownIsNoSuccess) {
   cordon::Client client("{}", api_);
   client.withdraw("x");
