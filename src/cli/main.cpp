@@ -1,4 +1,6 @@
 #include <exception>
+#include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "cli/commands.hpp"
 #include "cli/report.hpp"
@@ -6,6 +8,16 @@
 namespace {
 
 using namespace cordon::cli;
+
+/// What is this program's own fault or its surroundings', told in both ways.
+int fail_with(std::string_view message) {
+  tell(message);
+  try {
+    print_json(nlohmann::json{{"message", message}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  } catch (...) {  // perhaps the very thing that was told
+  }
+  return 1;
+}
 
 int run(int argc, char **argv) {
   CLI::App app{
@@ -31,8 +43,7 @@ int run(int argc, char **argv) {
   } catch (const CLI::ParseError &error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   } catch (const Failure &failure) {
-    tell(failure.message());
-    return 1;
+    return fail_with(failure.message());
   }
   return result;
 }
@@ -43,7 +54,6 @@ int main(int argc, char **argv) {
   try {
     return run(argc, argv);
   } catch (const std::exception &error) {
-    tell(error.what());
-    return 1;
+    return fail_with(error.what());
   }
 }

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 namespace cordon::cli {
@@ -87,19 +89,30 @@ int exit_code(std::int32_t status) {
 }
 
 int report(const Reply &reply, std::string_view what) {
-  tell(line_for(reply, what));
-  print_json(reply.status < 0 ? std::string(cordon_error_json(reply.error.get()))
-                              : (reply.document == nullptr ? Json{{"status", reply.status}}.dump() : reply.text()));
+  print_and_tell(reply.status < 0 ? std::string(cordon_error_json(reply.error.get()))
+                                  : (reply.document == nullptr ? Json{{"status", reply.status}}.dump() : reply.text()),
+                 line_for(reply, what));
   return exit_code(reply.status);
 }
 
-void print_json(std::string_view json) {
-  fmt::print(stdout, "{}\n", json);
-  std::fflush(stdout);
+void print_and_tell(std::string_view json, std::string_view line) {
+  try {
+    print_json(json);
+  } catch (const Failure &) {
+    tell(line);
+    throw;
+  }
+  tell(line);
 }
 
-void tell(std::string_view line) {
-  fmt::print(stderr, "cordon: {}\n", line);
+void print_json(std::string_view json) {
+  const bool printed = std::fwrite(json.data(), 1, json.size(), stdout) == json.size() &&
+                       std::fputc('\n', stdout) != EOF && std::fflush(stdout) == 0;
+  if (!printed) throw Failure(fmt::format("standard output can't be written: {}", std::strerror(errno)));
+}
+
+void tell(std::string_view line) noexcept {
+  std::fprintf(stderr, "cordon: %.*s\n", static_cast<int>(line.size()), line.data());
 }
 
 }  // namespace cordon::cli

@@ -28,15 +28,17 @@ inline constexpr int kExitInterrupted = 130;
 int exit_code(std::int32_t status);
 
 /// One JSON document on standard output, one line for people on standard error; returns the exit code. `what` names
-/// what was asked for, e.g. "restrict 0f1e…".
+/// what was asked for, e.g. "restrict 0f1e…". Throws Failure as print_and_tell does.
 int report(const Reply &reply, std::string_view what);
 
 /// A text member of a document of the library; empty when there is none.
 std::string member(const nlohmann::json &document, const char *key);
 
-/// One line of JSON on standard output, at once.
+/// One line of JSON on standard output, at once; throws Failure where it can't be written.
 void print_json(std::string_view json);
-/// One line for people on standard error.
-void tell(std::string_view line);
+/// One line for people on standard error; lost where that can't be written.
+void tell(std::string_view line) noexcept;
+/// Both, for what has been done: the line is told even where the document can't be printed (throws Failure then).
+void print_and_tell(std::string_view json, std::string_view line);
 
 }  // namespace cordon::cli

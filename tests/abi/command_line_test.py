@@ -16,6 +16,7 @@ import unittest
 from pathlib import Path
 
 CORDON = ""
+REQUEST_ID = "11111111-2222-4333-8444-555555555555"  # of fake_client.cpp
 
 
 def run(*arguments, stdin=""):
@@ -93,16 +94,37 @@ class CommandLine(unittest.TestCase):
     def test_submit_prints_the_request_id(self):
         code, out, _ = self.command("submit", "isolate", "{}")
         self.assertEqual(code, 0)
-        self.assertEqual(json.loads(out)["request_id"], "11111111-2222-4333-8444-555555555555")
+        self.assertEqual(json.loads(out)["request_id"], REQUEST_ID)
 
     def test_the_other_commands_reach_their_function(self):
         for arguments in (["health"], ["vault", "status"], ["withdraw", "x"], ["secret", "remove", "x"], ["events"]):
             self.assertEqual(self.command(*arguments)[0], 0, arguments)
 
     def test_a_missing_config_file_is_named(self):
-        code, _, err = run("--config", str(self.folder / "none.json"), "health")
+        code, out, err = run("--config", str(self.folder / "none.json"), "health")
         self.assertEqual(code, 1)
         self.assertIn("none.json", err)
+        self.assertIn("none.json", json.loads(out)["message"])
+
+    def restrict_with(self, redirections):
+        """What a restriction that has been sent tells through descriptors that a shell has redirected."""
+        restrict = [CORDON, "--config", self.config, "restrict", "m", "--comment", "c"]
+        result = subprocess.run(["sh", "-c", f'exec "$@" {redirections}', "sh", *restrict],
+                                text=True, capture_output=True, timeout=60)  # fmt: skip
+        return result.returncode, result.stdout, result.stderr
+
+    def test_output_that_is_lost_is_an_error_and_the_line_still_names_the_request(self):
+        for redirections, reason in ((">/dev/full", "No space left on device"), (">&-", "Bad file descriptor")):
+            code, _, err = self.restrict_with(redirections)
+            self.assertEqual(code, 1, err)
+            self.assertIn(f"CORDON_OK: succeeded (request {REQUEST_ID})", err)
+            self.assertIn(f"standard output can't be written: {reason}", err)
+
+    def test_the_document_does_not_depend_on_the_line(self):
+        for redirections in ("2>/dev/full", "2>&-"):
+            code, out, _ = self.restrict_with(redirections)
+            self.assertEqual((code, json.loads(out)["request_id"]), (0, REQUEST_ID))
+        self.assertEqual(self.restrict_with(">/dev/full 2>&-")[0], 1)
 
     def test_a_secret_comes_from_standard_input_or_a_file_and_is_never_shown(self):
         file = self.folder / "secret"

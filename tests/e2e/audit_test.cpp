@@ -62,6 +62,7 @@ TEST_F(Audit, AnAuditorWithoutASecretAcceptsAnExportAndRefusesItAfterAnyChange) 
   EXPECT_EQ(run_auditor("verify_export.py", file + " " + std::string(64, 'a')), 1);
   EXPECT_EQ(run_auditor("verify_export_test.py", file + " " + key), 0);
   EXPECT_EQ(run_cli("audit export > " + file), 0) << "another process, beside this one";
+  EXPECT_EQ(run_cli("audit export > /dev/full 2> /dev/null"), 1) << "an export that is lost is none";
   std::ifstream printed(file, std::ios::binary);
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(printed), {}), lines);
 }
