@@ -75,10 +75,12 @@ std::string exit_codes_help() {
          "  5    CORDON_NOT_SENT: expired or withdrawn; nothing was sent\n"
          "  6    CORDON_NO_EVENT\n"
          "  7    CORDON_DRY_RUN: all checks passed, nothing was sent\n"
-         "  8    CORDON_E_OUTCOME_UNKNOWN: do not repeat, poll the request\n"
+         "  8    CORDON_E_OUTCOME_UNKNOWN, or another error with outcome_unknown true: do not repeat; poll the "
+         "request,\n"
+         "       or look for it with list_requests\n"
          "  9    CORDON_E_DEADLINE, CORDON_E_RATE_LIMITED: from an action, nothing was sent; try again\n"
          "  10   CORDON_E_REFUSED_BY_POLICY, CORDON_E_HALTED\n"
-         "  130  interrupted";
+         "  130  interrupted; after a second signal the outcome is not known";
 }
 
 int exit_code(std::int32_t status) {
@@ -89,10 +91,17 @@ int exit_code(std::int32_t status) {
 }
 
 int report(const Reply &reply, std::string_view what) {
-  print_and_tell(reply.status < 0 ? std::string(cordon_error_json(reply.error.get()))
-                                  : (reply.document == nullptr ? Json{{"status", reply.status}}.dump() : reply.text()),
-                 line_for(reply, what));
-  return exit_code(reply.status);
+  const std::string line = line_for(reply, what);
+  if (reply.status >= 0) {
+    print_and_tell(reply.document == nullptr ? Json{{"status", reply.status}}.dump() : reply.text(), line);
+    return exit_code(reply.status);
+  }
+  const std::string error = cordon_error_json(reply.error.get());
+  print_and_tell(error, line);
+  // Whatever ended the call: who takes it for a failure and repeats it may act twice.
+  const Json document = Json::parse(error, nullptr, false);
+  const bool unknown = document.is_object() && document.value("outcome_unknown", Json()) == true;
+  return exit_code(unknown ? CORDON_E_OUTCOME_UNKNOWN : reply.status);
 }
 
 void print_and_tell(std::string_view json, std::string_view line) {

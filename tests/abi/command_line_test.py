@@ -80,6 +80,12 @@ class CommandLine(unittest.TestCase):
         for status, code in expected.items():
             self.assertEqual(self.command("poll", f"status:{status}")[0], code, status)
 
+    def test_an_error_of_unknown_outcome_has_the_exit_code_of_that(self):
+        for order, name in (("throw:logic_error", "CORDON_E_INTERNAL"), ("throw:bad_alloc", "CORDON_E_OUT_OF_MEMORY")):
+            code, out, _ = self.command("restrict", order, "--comment", "c")
+            self.assertEqual((code, json.loads(out)["name"]), (8, name))
+            self.assertTrue(json.loads(out)["outcome_unknown"])
+
     def test_an_error_is_json_on_stdout_and_a_line_on_stderr(self):
         code, out, err = self.command("call", "status:-23")
         self.assertEqual(code, 9)
