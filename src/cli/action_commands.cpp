@@ -149,10 +149,21 @@ void add_call(CLI::App &app, const Globals &globals, int &result) {
   });
 }
 
+/// Where a recorded request stands: it may be queued, but also have joined one that ended long ago.
+int report_recorded(cordon_client *client, const std::string &what, const std::string &id) {
+  const Reply known = ask(
+      [&](char **out, cordon_error **error) { return cordon_poll_action(client, id.c_str(), nullptr, 0, out, error); });
+  if (known.status >= 0 || known.status == CORDON_E_OUTCOME_UNKNOWN) return report(known, what + ": recorded");
+  print_and_tell(Json{{"request_id", id}}.dump(), what + ": recorded (request " + id + "), but can't be looked at now");
+  return exit_code(CORDON_PENDING);
+}
+
 void add_submit(CLI::App &app, const Globals &globals, int &result) {
   auto request = std::make_shared<Request>();
   auto *command = app.add_subcommand(
-      "submit", "Record a request; it is sent by whichever process of the host runs next, this one included");
+      "submit",
+      "Record a request and end without waiting. If it is not sent by then, a process of the host that goes on running "
+      "sends it, or a later command that waits (poll --wait), or it expires after valid_for_ms, 15 minutes by default");
   request->add_to(*command);
   command->callback([&globals, &result, request] {
     const std::string text = request->text();
@@ -160,10 +171,9 @@ void add_submit(CLI::App &app, const Globals &globals, int &result) {
       const Reply reply = ask([&](char **out, cordon_error **error) {
         return cordon_submit(client, request->operation.c_str(), text.c_str(), out, error);
       });
-      if (reply.status < 0 || reply.document == nullptr) return report(reply, "submit " + request->operation);
-      tell("submit " + request->operation + ": recorded as request " + reply.text());
-      print_json(Json{{"request_id", reply.text()}, {"status", reply.status}}.dump());
-      return exit_code(reply.status);
+      const std::string what = "submit " + request->operation;
+      if (reply.status < 0 || reply.document == nullptr) return report(reply, what);
+      return report_recorded(client, what, reply.text());
     });
   });
 }

@@ -70,7 +70,7 @@ std::string exit_codes_help() {
          "  0    CORDON_OK: done; for an action, the device did it\n"
          "  1    an error; the JSON on standard output tells more\n"
          "  2    wrong use of this program\n"
-         "  3    CORDON_PENDING: accepted, not ended yet\n"
+         "  3    CORDON_PENDING: accepted, not ended yet; of submit: recorded, perhaps not even sent yet\n"
          "  4    the action failed, timed out, was cancelled or was rejected by the service\n"
          "  5    CORDON_NOT_SENT: expired or withdrawn; nothing was sent\n"
          "  6    CORDON_NO_EVENT\n"

@@ -97,10 +97,11 @@ class CommandLine(unittest.TestCase):
         _, out, _ = self.command("call", "isolate", "-", stdin='{"machine_id":"m"}')
         self.assertEqual(json.loads(out)["texts"], ["isolate", '{"machine_id":"m"}'])
 
-    def test_submit_prints_the_request_id(self):
-        code, out, _ = self.command("submit", "isolate", "{}")
-        self.assertEqual(code, 0)
-        self.assertEqual(json.loads(out)["request_id"], REQUEST_ID)
+    def test_submit_has_recorded_and_not_done(self):
+        code, out, err = self.command("submit", "isolate", "{}")
+        self.assertEqual((code, json.loads(out)), (3, {"request_id": REQUEST_ID, "state": "queued"}))
+        self.assertIn(f"recorded: CORDON_PENDING: queued (request {REQUEST_ID})", err)
+        self.assertEqual(self.command("submit", "status:-22")[0], 10)
 
     def test_the_other_commands_reach_their_function(self):
         for arguments in (["health"], ["vault", "status"], ["withdraw", "x"], ["secret", "remove", "x"], ["events"]):

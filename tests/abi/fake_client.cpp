@@ -17,6 +17,7 @@
 // A client that does what the first text of a call says, so that the boundary can be tested without a service:
 //   "throw:bad_alloc" "throw:logic_error" "throw:int"   throws
 //   "status:<number>"                                   answers with this status
+//   the request id, polled without waiting              is queued, as what submit records
 //   "wait"                                              waits for shutdown, or for an interrupt if it has a call id
 //   "announce"                                          the same, with a line on standard error once it waits
 // Anything else is answered with CORDON_OK and what arrived. With the config "slow:<descriptor>" opening and shutting
@@ -70,6 +71,8 @@ class FakeClient final : public Client {
     return obey("stop_and_quarantine", machine_id, {machine_id, sha1, comment, options}, timeout_ms);
   }
   Result<Answer> poll_action(std::string_view id, std::string_view options, std::int32_t wait_ms) override {
+    if (id == kRequestId && wait_ms == 0)
+      return Answer(Status::Pending, fmt::format(R"({{"request_id":"{}","state":"queued"}})", kRequestId));
     return obey("poll_action", id, {id, options}, wait_ms);
   }
   Result<Answer> call(std::string_view operation, std::string_view request, std::int32_t timeout_ms) override {
