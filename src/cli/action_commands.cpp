@@ -45,6 +45,7 @@ struct Acting {
     command.add_option("--idempotency-key", idempotency_key, "the same key never makes a second request");
     command.add_option("--actor", actor, "on whose behalf, for the journal");
     command.add_option("--label", labels, "KEY=VALUE to find the request by; may be given again")
+        ->allow_extra_args(false)
         ->check([](const std::string &text) {
           return text.find('=') == std::string::npos || text[0] == '=' ? "a label is KEY=VALUE" : "";
         });

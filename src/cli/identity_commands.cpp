@@ -67,7 +67,8 @@ void add_preflight(CLI::App &app, const Globals &globals, int &result) {
   auto *command = app.add_subcommand(
       "preflight", "Check vault, ledger, network, clock, credentials and permissions; changes nothing at the service");
   command->add_option("--tenant", wanted->tenant, "tenant of the configuration; default: all");
-  command->add_option("--operation", wanted->operations, "an operation that must be permitted; may be repeated");
+  command->add_option("--operation", wanted->operations, "an operation that must be permitted; may be repeated")
+      ->allow_extra_args(false);
   command->callback([&globals, &result, wanted] {
     Json request{{"options", {{"call_id", kCallId}}}};
     if (!wanted->tenant.empty()) request["options"]["tenant"] = wanted->tenant;

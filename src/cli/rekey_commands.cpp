@@ -82,7 +82,8 @@ void add_rotate(CLI::App &vault, const Globals &globals, int &result) {
       "rotate",
       "Make a new store key. Slots whose key or passphrase is at hand stay (--ask-passphrase brings one); the others "
       "must be dropped by name");
-  command->add_option("--drop-slot", given->drop_slots, "a slot that goes; may be given again");
+  command->add_option("--drop-slot", given->drop_slots, "a slot that goes; may be given again")
+      ->allow_extra_args(false);
   command->add_option("--new-key-file", given->key_file, "also add a slot for this key");
   command->callback([&globals, &result, given] {
     SecretBytes secret;

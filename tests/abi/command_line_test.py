@@ -67,6 +67,14 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(options, expected)
         self.assertIn("CORDON_OK", err)
 
+    def test_an_option_that_may_be_given_again_takes_one_value_at_a_time(self):
+        code, out, err = self.command(
+            "restrict", "--label", "case=1", "--label", "by=me", "m1", "--comment", "why"
+        )  # fmt: skip
+        self.assertEqual(code, 0, err)
+        texts = json.loads(out)["texts"]
+        self.assertEqual((texts[0], json.loads(texts[2])["labels"]), ("m1", {"case": "1", "by": "me"}))
+
     def test_quarantine_passes_the_hash_on(self):
         _, out, _ = self.command("quarantine", "m1", "abc", "--comment", "why")
         self.assertEqual(json.loads(out)["texts"][:3], ["m1", "abc", "why"])
