@@ -5,6 +5,9 @@
 
 namespace cordon::cli {
 
+/// Type name of the options that name a file: paths may be any bytes, every other argument is UTF-8.
+inline constexpr const char *kFile = "FILE";
+
 /// What stands before the command.
 struct Globals {
   std::string config_file;

@@ -19,6 +19,21 @@ int fail_with(std::string_view message) {
   return 1;
 }
 
+/// What an argument goes into, JSON or the library, takes UTF-8 alone.
+void require_utf8(CLI::App &app) {
+  const auto check = [](const std::string &text) -> std::string {
+    try {
+      (void)nlohmann::json(text).dump();
+      return "";
+    } catch (const nlohmann::json::exception &) {
+      return "is not valid UTF-8; convert it, or set the terminal to UTF-8";
+    }
+  };
+  for (CLI::Option *option : app.get_options())
+    if (option->get_type_name() != kFile) option->check(check);
+  for (CLI::App *command : app.get_subcommands([](CLI::App *) { return true; })) require_utf8(*command);
+}
+
 int run(int argc, char **argv) {
   CLI::App app{
       "Contains devices with Microsoft Defender for Endpoint.\n"
@@ -27,7 +42,8 @@ int run(int argc, char **argv) {
   Globals globals;
   int result = 0;
   app.add_option("--config", globals.config_file,
-                 "configuration file, - for standard input; default: $CORDON_CONFIG, then /etc/cordon/cordon.json");
+                 "configuration file, - for standard input; default: $CORDON_CONFIG, then /etc/cordon/cordon.json")
+      ->type_name(kFile);
   app.add_flag("--ask-passphrase", globals.ask_passphrase, "ask for the vault's passphrase on the terminal");
   app.fallthrough();
   app.require_subcommand(1);
@@ -38,6 +54,7 @@ int run(int argc, char **argv) {
   add_vault_commands(app, globals, result);
   add_identity_commands(app, globals, result);
   add_library_commands(app, globals, result);
+  require_utf8(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {

@@ -47,8 +47,9 @@ void add_new_secret(CLI::App &vault, const Globals &globals, int &result, const 
   const std::string kind = passphrase ? "passphrase" : "key";
   auto *command = vault.add_subcommand(
       name, replace ? "Replace a slot by one for a new " + kind + ", in one step" : "Add a slot for a " + kind);
-  command->add_option("--from-file", given->file,
-                      "file that holds the " + kind + "; default: standard input, or a prompt");
+  command
+      ->add_option("--from-file", given->file, "file that holds the " + kind + "; default: standard input, or a prompt")
+      ->type_name(kFile);
   if (replace) command->add_option("--slot", given->slot, "the slot that goes; default: the only one of its kind");
   if (passphrase) {
     command->add_option("--passes", given->passes, "passes of Argon2id, 1 to 10; default 3");
@@ -84,7 +85,7 @@ void add_rotate(CLI::App &vault, const Globals &globals, int &result) {
       "must be dropped by name");
   command->add_option("--drop-slot", given->drop_slots, "a slot that goes; may be given again")
       ->allow_extra_args(false);
-  command->add_option("--new-key-file", given->key_file, "also add a slot for this key");
+  command->add_option("--new-key-file", given->key_file, "also add a slot for this key")->type_name(kFile);
   command->callback([&globals, &result, given] {
     SecretBytes secret;
     Json options = given->options("rotate");

@@ -45,7 +45,7 @@ void add_secret_set(CLI::App &parent, const Globals &globals, int &result) {
   auto *command = parent.add_subcommand(
       "set", "Store a secret, from a file, standard input, or a prompt; a single line loses its line end");
   command->add_option("NAME", set->name, "as the configuration calls it")->required();
-  command->add_option("--from-file", set->file, "file that holds it");
+  command->add_option("--from-file", set->file, "file that holds it")->type_name(kFile);
   set->note.add_to(*command);
   command->callback([&globals, &result, set] {
     SecretBytes secret;
@@ -88,7 +88,7 @@ void add_secret_remove(CLI::App &parent, const Globals &globals, int &result) {
 void add_new_key(CLI::App &parent, int &result) {
   auto path = std::make_shared<std::string>();
   auto *command = parent.add_subcommand("new-key", "Make a key file: 32 random bytes as 64 hex digits, mode 0600");
-  command->add_option("FILE", *path, "a path where nothing is yet")->required();
+  command->add_option("FILE", *path, "a path where nothing is yet")->type_name(kFile)->required();
   command->callback([&result, path] {
     write_new_key(*path);
     tell("vault new-key: made " + *path + "; keep a copy where the vault's copies are not");
@@ -103,7 +103,7 @@ void add_backup(CLI::App &parent, const Globals &globals, int &result) {
       "backup",
       "Copy the vault's file as it is, encrypted. To restore a copy, put it in the file's place and accept it by "
       "accept-restored; after rotate, make a new copy: the ledger opens with no older one");
-  command->add_option("FILE", *path, "a path where nothing is yet")->required();
+  command->add_option("FILE", *path, "a path where nothing is yet")->type_name(kFile)->required();
   command->callback([&globals, &result, path] {
     result = in_session(globals, [&](cordon_client *client, const Interrupts &) {
       const Reply status =

@@ -20,7 +20,8 @@ REQUEST_ID = "11111111-2222-4333-8444-555555555555"  # of fake_client.cpp
 
 
 def run(*arguments, stdin=""):
-    result = subprocess.run([CORDON, *arguments], input=stdin, text=True, capture_output=True, timeout=60)
+    result = subprocess.run([CORDON, *arguments], input=stdin, text=True, errors="replace",
+                            capture_output=True, timeout=60)  # fmt: skip
     return result.returncode, result.stdout, result.stderr
 
 
@@ -46,6 +47,20 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(run(*arguments)[0], 2, arguments)
         self.assertEqual(self.command("restrict", "m", "--comment", "c", "--until", "later")[0], 2)
         self.assertEqual(self.command("restrict", "m", "--comment", "c", "--label", "nothing")[0], 2)
+
+    def test_an_argument_that_is_no_utf8_is_named_but_for_paths(self):
+        for arguments, name in (
+            (["restrict", "m\udcff", "--comment", "c"], "MACHINE_ID"),
+            (["restrict", "m", "--comment", "c", "--tenant", "\udcff"], "--tenant"),
+            (["restrict", "m", "--comment", "c", "--label", "a=\udcff"], "--label"),
+            (["poll", "x", "--tenant", "\udcff"], "--tenant"),
+            (["preflight", "--operation", "\udcff"], "--operation"),
+        ):
+            code, _, err = self.command(*arguments)
+            self.assertEqual((code, f"{name}: is not valid UTF-8" in err), (2, True), err)
+        path = str(self.folder / "key\udcff")
+        self.assertEqual(run("vault", "new-key", path)[0], 0)
+        self.assertEqual(self.command("secret", "set", "n", "--from-file", path)[0], 0)
 
     def test_version_and_manifest_need_no_client(self):
         self.assertEqual(json.loads(run("version")[1]), {"version": "1.0.0", "abi_version": 1000000})
