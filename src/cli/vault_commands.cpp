@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string_view>
 
 #include "cli/files.hpp"
 #include "cli/report.hpp"
@@ -11,6 +13,17 @@ namespace {
 
 using Json = nlohmann::json;
 
+/// Whether it looks like a time, before anything is stored; the library reads it in full.
+std::string check_time(const std::string &text) {
+  constexpr std::string_view kForm = "0000-00-00T00:00:00";
+  const auto fits = [](char form, char c) {
+    return form == '0' ? c >= '0' && c <= '9' : c == form || (form == 'T' && c == 't');
+  };
+  if (text.empty() || (text.size() > kForm.size() && std::equal(kForm.begin(), kForm.end(), text.begin(), fits)))
+    return "";
+  return "must be a time in UTC such as 2027-01-31T00:00:00Z, or \"\" for no end";
+}
+
 /// What a secret is stored with.
 struct Note {
   std::optional<std::string> purpose;
@@ -18,8 +31,10 @@ struct Note {
 
   void add_to(CLI::App &command) {
     command.add_option("--purpose", purpose, "what it is for, for people");
-    command.add_option("--not-after", not_after,
-                       "when it ends, e.g. 2027-01-31T00:00:00Z; status and health warn in time; \"\" for no end");
+    command
+        .add_option("--not-after", not_after,
+                    "when it ends, e.g. 2027-01-31T00:00:00Z; status and health warn in time; \"\" for no end")
+        ->check(check_time);
   }
   bool given() const { return purpose || not_after; }
   std::string request(const std::string &name) const {
@@ -30,17 +45,29 @@ struct Note {
   }
 };
 
-std::int32_t describe(cordon_client *client, const std::string &name, const Note &note, char **out,
-                      cordon_error **error) {
-  return cordon_call(client, "describe_secret", note.request(name).c_str(), -1, out, error);
+Reply describe(cordon_client *client, const std::string &name, const Note &note) {
+  return ask([&](char **out, cordon_error **error) {
+    return cordon_call(client, "describe_secret", note.request(name).c_str(), -1, out, error);
+  });
+}
+
+struct Set {
+  std::string name;
+  std::string file;
+  Note note;
+};
+
+int store(cordon_client *client, const Set &set, const SecretBytes &secret) {
+  const std::string what = "secret set " + set.name;
+  const Reply stored = ask([&](char **, cordon_error **error) {
+    return cordon_secret_set(client, set.name.c_str(), secret.data(), secret.size(), error);
+  });
+  if (stored.status != CORDON_OK || !set.note.given()) return report(stored, what);
+  const Reply described = describe(client, set.name, set.note);
+  return report(described, described.status == CORDON_OK ? what : what + ": the secret was stored; its description");
 }
 
 void add_secret_set(CLI::App &parent, const Globals &globals, int &result) {
-  struct Set {
-    std::string name;
-    std::string file;
-    Note note;
-  };
   auto set = std::make_shared<Set>();
   auto *command = parent.add_subcommand(
       "set", "Store a secret, from a file, standard input, or a prompt; a single line loses its line end");
@@ -50,12 +77,10 @@ void add_secret_set(CLI::App &parent, const Globals &globals, int &result) {
   command->callback([&globals, &result, set] {
     SecretBytes secret;
     read_secret(secret, set->file, "Secret " + set->name + ": ");
-    const auto store = [&](cordon_client *client, char **out, cordon_error **error) {
+    result = in_session(globals, [&](cordon_client *client, const Interrupts &) {
       offer_first_passphrase(client);
-      const std::int32_t status = cordon_secret_set(client, set->name.c_str(), secret.data(), secret.size(), error);
-      return status == CORDON_OK && set->note.given() ? describe(client, set->name, set->note, out, error) : status;
-    };
-    result = call_and_report(globals, "secret set " + set->name, store);
+      return store(client, *set, secret);
+    });
   });
 }
 
@@ -66,10 +91,9 @@ void add_secret_describe(CLI::App &parent, const Globals &globals, int &result) 
   command->add_option("NAME", *name, "the secret")->required();
   note->add_to(*command);
   command->callback([&globals, &result, name, note] {
-    result = call_and_report(globals, "secret describe " + *name,
-                             [&](cordon_client *client, char **out, cordon_error **error) {
-                               return describe(client, *name, *note, out, error);
-                             });
+    result = in_session(globals, [&](cordon_client *client, const Interrupts &) {
+      return report(describe(client, *name, *note), "secret describe " + *name);
+    });
   });
 }
 

@@ -69,8 +69,18 @@ class VaultCommands(unittest.TestCase):
         self.assertIn("secret_expires", [warning["kind"] for warning in health["warnings"]])
         self.good("secret", "describe", "app", "--not-after", "")
         self.assertIsNone(self.status()["secrets"][0]["not_after"])
-        self.bad("CORDON_E_INVALID_ARGUMENT", "secret", "describe", "app", "--not-after", "tomorrow")
+        self.bad("CORDON_E_INVALID_ARGUMENT", "secret", "describe", "app", "--not-after", "2027-02-30T00:00:00Z")
         self.bad("CORDON_E_NOT_FOUND", "secret", "describe", "nobody", "--purpose", "x")
+
+    def test_a_secret_whose_description_is_wrong_is_said_to_be_stored_or_not(self):
+        code, _, errors = self.run_cordon("secret", "set", "app", "--not-after", "tomorrow", stdin="s3cret\n")
+        self.assertEqual(code, 2)
+        self.assertIn("--not-after: must be a time in UTC", errors)
+        self.assertFalse(self.vault.exists())
+        code, document, errors = self.run_cordon("secret", "set", "app", "--purpose", "x" * 257, stdin="s3cret\n")
+        self.assertEqual((code, document["pointer"]), (1, "/purpose"))
+        self.assertIn("the secret was stored; its description: CORDON_E_INVALID_ARGUMENT", errors)
+        self.assertEqual([secret["name"] for secret in self.status()["secrets"]], ["app"])
 
     def test_keys_and_passphrases_come_and_go(self):
         self.good("secret", "set", "app", stdin="s3cret\n")
