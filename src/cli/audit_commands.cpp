@@ -43,6 +43,16 @@ void print_page(const Json &page, bool first) {
   for (const Json &record : page.at(ocsf ? "events" : "records")) print_json(record.dump());
 }
 
+/// Whoever asks from the beginning gets what the journal still holds, and is told of the rest.
+void tell_of_archive(const Json &page) {
+  const auto archived = page.at("base").at("sequence").get<std::int64_t>();
+  if (archived == 0) return;
+  tell(
+      fmt::format("audit export: records up to {} are not in it: they are in the directory archive of the state_dir, "
+                  "where each file verifies by itself",
+                  archived));
+}
+
 int print_export(cordon_client *client, const Interrupts &interrupts, const Export &wish) {
   std::int64_t after = wish.after;
   std::int64_t records = 0;
@@ -57,6 +67,7 @@ int print_export(cordon_client *client, const Interrupts &interrupts, const Expo
     if (reply.status != CORDON_OK) return report(reply, "audit export");
     const Json page = Json::parse(reply.text(), nullptr, false);
     if (!page.is_object() || !page.contains("next_after")) throw Failure("an export came without its end");
+    if (after == 0) tell_of_archive(page);
     print_page(page, after == wish.after);
     records += static_cast<std::int64_t>(page.at(wish.format == "ocsf" ? "events" : "records").size());
     after = page.at("next_after").get<std::int64_t>();
@@ -85,7 +96,7 @@ void add_audit_commands(CLI::App &app, const Globals &globals, int &result) {
   print->add_option("--format", wish->format, "records: as signed, for an auditor; ocsf: events for a SIEM")
       ->check(CLI::IsMember({"records", "ocsf"}))
       ->capture_default_str();
-  print->add_option("--after", wish->after, "record to begin behind; 0: the beginning")
+  print->add_option("--after", wish->after, "record to begin behind; 0: begin with the oldest that is not archived")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   print->add_option("--until", wish->until, "last record; default: all, with a signature behind them")

@@ -64,6 +64,14 @@ Result<Found> read_page(Tx &tx, const Page &page, UtcTicks now) {
                           "read them there, and go on with after: {}",
                           archived, archived))
             .at("/after"));
+  // Whoever names records and gets none of them would take it that there are none.
+  if (page.after < page.until && page.until <= archived)
+    return fail(
+        Error(Status::InvalidArgument,
+              fmt::format("request at /until: records up to {} have been moved to the archive of the state_dir; "
+                          "read them there",
+                          archived))
+            .at("/until"));
   const std::int64_t after = std::max(page.after, archived);
   auto base = tx.chain_at(after);
   if (!base) return fail(std::move(base.error()));

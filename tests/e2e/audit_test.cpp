@@ -42,6 +42,10 @@ class Audit : public EmulatorTest {
     const int status = std::system((CORDON_CLI " --config " + file + " " + arguments).c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
+  static std::string text_of(const std::string &file) {
+    std::ifstream in(file, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  }
   /// A program of tests/ledger, run by the Python that has the cryptography of the distribution.
   static int run_auditor(const std::string &program, const std::string &arguments) {
     const int status = std::system((std::string(AUDITOR "/") + program + " " + arguments).c_str());
@@ -63,8 +67,7 @@ TEST_F(Audit, AnAuditorWithoutASecretAcceptsAnExportAndRefusesItAfterAnyChange) 
   EXPECT_EQ(run_auditor("verify_export_test.py", file + " " + key), 0);
   EXPECT_EQ(run_cli("audit export > " + file), 0) << "another process, beside this one";
   EXPECT_EQ(run_cli("audit export > /dev/full 2> /dev/null"), 1) << "an export that is lost is none";
-  std::ifstream printed(file, std::ios::binary);
-  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(printed), {}), lines);
+  EXPECT_EQ(text_of(file), lines);
 }
 
 TEST_F(Audit, VerifyNamesTheFirstBadRecordAndTheLedgerCheckTheDifference) {
@@ -105,6 +108,19 @@ TEST_F(Audit, AnExportThatTheArchiveOvertakesSaysSo) {
   EXPECT_THAT(late.message(), HasSubstr("after: 3"));
   EXPECT_EQ(host->call("audit_export", {{"after", 3}}).document["base"]["sequence"], 3);
   EXPECT_EQ(host->call("audit_export").document["base"]["sequence"], 3);
+
+  for (const int until : {2, 3}) {
+    const Reply gone = host->call("audit_export", {{"until", until}});
+    EXPECT_EQ(gone.pointer(), "/until") << gone.text;
+    EXPECT_THAT(gone.message(), HasSubstr("records up to 3"));
+  }
+  EXPECT_EQ(host->call("audit_export", {{"until", 4}}).document["records"].size(), 1u);
+  EXPECT_EQ(host->call("audit_export", {{"after", 3}, {"until", 3}}).document["records"].size(), 0u) << "a last page";
+  const std::string file = (emulator.directory() / "told").string();
+  for (const char *format : {"records", "ocsf"}) {
+    EXPECT_EQ(run_cli("audit export --format " + std::string(format) + " > /dev/null 2> " + file), 0);
+    EXPECT_THAT(text_of(file), HasSubstr("records up to 3 are not in it"));
+  }
 }
 
 TEST_F(Audit, OcsfEventsCarryClassActivityAndOutcome) {
