@@ -49,8 +49,10 @@ int preflight(cordon_client *client, const Json &request) {
   for (const Json &check : document.value("checks", Json::array())) {
     if (member(check, "result") == "ok") continue;
     const std::string tenant = member(check, "tenant"), operation = member(check, "operation");
+    const std::string text = member(check, "text"), remedy = member(check, "remedy");
     tell(member(check, "result") + ": " + (tenant.empty() ? "" : tenant + ": ") + member(check, "check") +
-         (operation.empty() ? "" : " " + operation) + ": " + member(check, "text"));
+         (operation.empty() ? "" : " " + operation) + ": " + text +
+         (text.find(remedy) == std::string::npos ? "; " + remedy : ""));
   }
   const std::string result = member(document, "result");
   tell("preflight: " + result);

@@ -27,7 +27,8 @@ void check_vault(PreflightReport &report, const Json &status) {
     report.ok("vault", state == "absent" ? "no vault is configured" : fmt::format("the vault's state is {}", state));
   else
     report.failed("vault",
-                  fmt::format("the vault's state is {}: {}", state, text_or(status, "problem", "no reason known")),
+                  fmt::format("the vault's state is {}: {}", state,
+                              text_or(status.value("problem", Json()), "message", "no reason known")),
                   state == "missing" ? "store the first secret (cordon secret set)" : "unlock it, or repair its key");
   if (bool_or(status, "memory_locked", true))
     report.ok("memory", "secrets are locked in memory");

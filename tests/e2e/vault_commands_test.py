@@ -173,6 +173,19 @@ class VaultCommands(unittest.TestCase):
             self.assertEqual(len(weak), 1 if "environment" in source else 0)
             self.assertNotIn(hex_key, json.dumps(status))
 
+    def test_preflight_says_why_the_vault_does_not_open_and_what_to_do(self):
+        self.good("secret", "set", "app", stdin="s3cret\n")
+        away = self.key.rename(self.folder / "away")
+        code, document, errors = self.run_cordon("preflight")
+        self.assertEqual(code, 1)
+        vault = next(check for check in document["checks"] if check["check"] == "vault")
+        self.assertIn(f"the vault's key file {self.key} does not exist", vault["text"])
+        self.assertIn(f"failed: vault: {vault['text']}; {vault['remedy']}\n", errors)
+        away.rename(self.key)
+        _, document, errors = self.run_cordon("preflight")
+        self.assertEqual(next(check for check in document["checks"] if check["check"] == "vault")["result"], "ok")
+        self.assertNotIn("failed: vault", errors)
+
     def at_terminal(self, arguments, answers):
         """Exit code and what the terminal showed."""
         pid, terminal = pty.fork()
