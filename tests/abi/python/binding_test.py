@@ -13,9 +13,11 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 import unittest
 import warnings
 from pathlib import Path
+from unittest import mock
 
 ROOT, LIBRARY = Path(sys.argv.pop(1)).absolute(), sys.argv.pop(1)
 PACKAGE = ROOT / "abi/python"
@@ -129,6 +131,14 @@ class Secrets(unittest.TestCase):
             client.secret_set("status:-26", secret)
         self.assertEqual(secret, bytearray(7))
 
+    def test_a_secret_is_wiped_when_its_name_is_refused(self):
+        with open_client() as client:
+            for store in (client.secret_set, client.vault_unlock):
+                secret = bytearray(b"hunter2")
+                with self.assertRaisesRegex(ValueError, "holds a NUL"):
+                    store("a\0b", secret)
+                self.assertEqual(secret, bytearray(7))
+
     def test_what_cannot_be_wiped_is_refused(self):
         with open_client() as client:
             for secret in (b"hunter2", "hunter2", memoryview(b"hunter2")):
@@ -176,6 +186,10 @@ class Life(unittest.TestCase):
             for _ in range(50):
                 client.call("health")
             self.assertEqual(threads(), before)
+
+
+class Stop(Exception):
+    """What a signal handler raises."""
 
 
 class CtrlC(unittest.TestCase):
@@ -227,9 +241,6 @@ class CtrlC(unittest.TestCase):
     def test_one_that_comes_at_any_moment_leaves_nothing_behind(self):
         """A handler raises again and again between any two steps; the call is made once and its end awaited."""
 
-        class Stop(Exception):
-            pass
-
         def raising(*_):
             raise Stop
 
@@ -250,6 +261,48 @@ class CtrlC(unittest.TestCase):
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
         self.assertTrue(made)
+
+
+class Stopped(unittest.TestCase):
+    """A handler raises while the library makes something; it is made to its end, and then nobody is there to take it."""
+
+    def setUp(self):
+        def raising(*_):
+            raise Stop
+
+        before = signal.signal(signal.SIGALRM, raising)
+        self.addCleanup(signal.signal, signal.SIGALRM, before)
+
+    def stopped_in(self, name):
+        """The signal comes when the function of this name has done its work and not yet returned."""
+        library = cordon._library.load(LIBRARY)
+        real = getattr(library, name)
+
+        def stopped(*arguments):
+            status = real(*arguments)
+            os.kill(os.getpid(), signal.SIGALRM)
+            time.sleep(0.2)
+            return status
+
+        return mock.patch.object(library, name, stopped)
+
+    def test_a_client_is_closed_again(self):
+        read_end, write_end = os.pipe()
+        self.addCleanup(os.close, read_end)
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write(f"slow:{write_end}")
+            file.flush()
+            with self.stopped_in("init"), self.assertRaises(Stop):
+                cordon.Client(file.name, library=LIBRARY)
+        os.close(write_end)
+        self.assertEqual(os.read(read_end, 8), b"oOsS")
+
+    def test_a_descriptor_is_closed_again(self):
+        with open_client() as client:
+            before = os.listdir("/proc/self/fd")
+            with self.stopped_in("event_fd"), self.assertRaises(Stop):
+                client.event_fd()
+            self.assertEqual(os.listdir("/proc/self/fd"), before)
 
 
 class Package(unittest.TestCase):

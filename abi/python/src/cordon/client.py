@@ -87,9 +87,11 @@ class Client:
         self._handle = ctypes.c_void_p()
         self._library = _library.load(library)
         text = config_text(config)
-        handle = ctypes.c_void_p()
-        self._plain(lambda error: self._library.init(ABI_VERSION, text, ctypes.byref(handle), error))
-        self._handle = handle
+        try:
+            self._plain(lambda error: self._library.init(ABI_VERSION, text, ctypes.byref(self._handle), error))
+        except BaseException:
+            self.close()  # Ctrl-C waits for the end of opening
+            raise
 
     # ---- Life ----
 
@@ -228,18 +230,23 @@ class Client:
     def event_fd(self) -> int:
         """A descriptor for select or poll, readable while unread events exist. The caller closes it."""
         fd = ctypes.c_int32(-1)
-        self._plain(lambda error: self._library.event_fd(self._handle, ctypes.byref(fd), error))
+        try:
+            self._plain(lambda error: self._library.event_fd(self._handle, ctypes.byref(fd), error))
+        except BaseException:
+            if fd.value >= 0:
+                os.close(fd.value)
+            raise
         return fd.value
 
     # ---- Vault: secrets go in and never come out ----
 
     def vault_unlock(self, kind: str, secret: Secret) -> None:
         """Offers a "key" or a "passphrase". The buffer is wiped, whatever happens."""
-        self._secret(secret, self._library.vault_unlock, encoded("kind", kind))
+        self._secret(secret, self._library.vault_unlock, "kind", kind)
 
     def secret_set(self, name: str, value: Secret) -> None:
         """Stores a secret under a name. The buffer is wiped, whatever happens."""
-        self._secret(value, self._library.secret_set, encoded("name", name))
+        self._secret(value, self._library.secret_set, "name", name)
 
     def secret_remove(self, name: str) -> None:
         named = encoded("name", name)
@@ -296,7 +303,8 @@ class Client:
         except CordonError:
             pass  # it does not wait yet, or no longer
 
-    def _secret(self, secret: Secret, function: Callable[..., Any], name: bytes) -> None:
+    def _secret(self, secret: Secret, function: Callable[..., Any], name: str, text: str) -> None:
+        """A call with a text, which is called `name`, and a secret."""
         view = memoryview(secret) if isinstance(secret, bytearray | memoryview) else None
         if view is None or view.readonly or not view.c_contiguous:
             raise TypeError("a secret is a bytearray, or another buffer that can be wiped; bytes and str cannot be")
@@ -304,8 +312,9 @@ class Client:
         size = view.nbytes
         borrowed = (ctypes.c_char * size).from_buffer(view)
         try:
+            first = encoded(name, text)
             self._plain(
-                lambda error: function(self._handle, name, ctypes.addressof(borrowed), size, error)
+                lambda error: function(self._handle, first, ctypes.addressof(borrowed), size, error)
             )
         finally:
             ctypes.memset(ctypes.addressof(borrowed), 0, size)
