@@ -73,9 +73,37 @@ class Statuses(unittest.TestCase):
             client.call("status:-99")
         self.assertEqual(caught.exception.status, -99)
 
+    def test_what_may_have_been_sent_is_unknown_whatever_the_status(self):
+        with open_client() as client:
+            for broken, status in (("logic_error", cordon.Status.E_INTERNAL), ("bad_alloc", cordon.Status.E_OUT_OF_MEMORY)):
+                with self.assertRaises(cordon.OutcomeUnknown) as caught:
+                    client.act(f"throw:{broken}")
+                self.assertEqual(caught.exception.status, status)
+            with self.assertRaises(cordon.InternalError):
+                client.act("status:-1")
+
     def test_a_condition_of_a_call_that_reads_is_no_result(self):
         with open_client() as client, self.assertRaises(cordon.NotDone):
             client.call("status:1")
+
+    def test_a_condition_of_a_newer_library_is_no_success(self):
+        def of_a_newer_library(*_):
+            return 99
+
+        with open_client() as client:
+            for name, call in (
+                ("withdraw", lambda: client.withdraw("r")),
+                ("secret_set", lambda: client.secret_set("name", bytearray(b"hunter2"))),
+                ("reload", lambda: client.reload({})),
+                ("submit", lambda: client.submit("isolate")),
+                ("vault_status", client.vault_status),
+                ("next_event", client.next_event),
+                ("event_fd", client.event_fd),
+            ):
+                with mock.patch.object(client._library, name, of_a_newer_library):
+                    with self.subTest(name), self.assertRaises(cordon.NotDone) as caught:
+                        call()
+                self.assertEqual(caught.exception.status, 99)
 
 
 class Arguments(unittest.TestCase):

@@ -182,7 +182,7 @@ class Client:
         call = self._library.submit
         status, request_id = interruptible(lambda: self._text(lambda *out: call(self._handle, name, text, *out)), None)
         if status != Status.OK:
-            raise NotDone(known_status(status), None)
+            raise NotDone(known_status(status), request_id or None)
         return request_id
 
     def withdraw(self, request_id: str) -> None:
@@ -223,7 +223,11 @@ class Client:
 
         def made(text: bytes) -> Event | None:
             status, document = self._text(lambda *out: function(self._handle, text, milliseconds(wait), *out))
-            return None if status == Status.NO_EVENT else event_from(json.loads(document))
+            if status == Status.NO_EVENT:
+                return None
+            if status != Status.OK:
+                raise NotDone(known_status(status), json.loads(document or "null"))
+            return event_from(json.loads(document))
 
         return self._interruptible(options, made)
 
@@ -255,9 +259,11 @@ class Client:
     def vault_status(self) -> dict[str, Any]:
         """The names of the secrets and the key slots, never a value."""
         function = self._library.vault_status
-        _, document = interruptible(lambda: self._text(lambda *out: function(self._handle, *out)), None)
-        status: dict[str, Any] = json.loads(document)
-        return status
+        status, document = interruptible(lambda: self._text(lambda *out: function(self._handle, *out)), None)
+        if status != Status.OK:
+            raise NotDone(known_status(status), json.loads(document or "null"))
+        known: dict[str, Any] = json.loads(document)
+        return known
 
     # ---- How a call is made ----
 
@@ -287,7 +293,10 @@ class Client:
 
     def _direct(self, function: Callable[..., Any]) -> None:
         error = ctypes.c_void_p()
-        self._check(function(ctypes.byref(error)), error)
+        status = function(ctypes.byref(error))
+        self._check(status, error)
+        if status != Status.OK:
+            raise NotDone(known_status(status), None)
 
     def _check(self, status: int, error: ctypes.c_void_p) -> None:
         if status >= 0:
@@ -300,7 +309,7 @@ class Client:
     def _try_interrupt(self, call_id: str) -> None:
         try:
             self.interrupt(call_id)
-        except CordonError:
+        except (CordonError, NotDone):
             pass  # it does not wait yet, or no longer
 
     def _secret(self, secret: Secret, function: Callable[..., Any], name: str, text: str) -> None:

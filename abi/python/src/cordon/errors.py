@@ -56,7 +56,8 @@ class RateLimitedError(NothingSentError):
 
 
 class OutcomeUnknown(CordonError):
-    """Bytes may have left and no answer came. Do not repeat: poll `request_id`. Cordon goes on looking."""
+    """Bytes may have left and no answer came. Do not repeat: poll `request_id`. Cordon goes on looking. Whatever the
+    status: when memory runs out or a defect stops the call, there may be no `request_id`; list_requests tells then."""
 
 
 class NetworkError(CordonError):
@@ -84,11 +85,12 @@ class LedgerError(CordonError):
 
 
 class InternalError(CordonError):
-    """A defect of Cordon, or memory ran out."""
+    """A defect of Cordon, or memory ran out, and nothing was sent."""
 
 
 class NotDone(Exception):
-    """A call of `Client.call` came back with a condition that is no success and no error."""
+    """A call whose answer is no outcome came back with a condition that is no success and no error, as a newer library
+    may have it."""
 
     def __init__(self, status: Status | int, document: Any) -> None:
         super().__init__(f"not done: {getattr(status, 'name', status)}")
@@ -142,6 +144,8 @@ def error_from(text: bytes) -> CordonError:
     document = json.loads(text)
     status = known_status(document["status"])
     family: type[CordonError] = CordonError
-    if isinstance(status, Status):
+    if document["outcome_unknown"]:
+        family = OutcomeUnknown
+    elif isinstance(status, Status):
         family = FAMILIES.get(status, CordonError)
     return family(document)
