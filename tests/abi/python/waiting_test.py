@@ -173,6 +173,25 @@ class CtrlC(WithEmulator):
         self.assertEqual(self.emulator.posts(), 1)
 
 
+class Requests(WithEmulator):
+    def test_a_request_of_the_ledger_is_told_as_its_outcome(self):
+        with cordon.Client(self.config, library=LIBRARY) as client:
+            client.secret_set("emulator-app", bytearray(self.emulator.ready["client_secret"].encode()))
+            away = client.restrict_code_execution(self.cast["offline"], "c")
+            request = {"request_id": away.action.request_id}
+            known = client.act("get_request", request)
+            self.assertIsInstance(known, cordon.Pending)
+            self.assertEqual(known.action.request_id, away.action.request_id)
+            with self.assertRaisesRegex(ValueError, "use act"):
+                client.call("get_request", request)
+
+        async def test(client):
+            self.assertIsInstance(await client.act("get_request", request), cordon.Pending)
+
+        self.run_async(test)
+        self.assertEqual(self.emulator.posts(), 1)
+
+
 class Threads(WithEmulator):
     def test_another_thread_interrupts_by_call_id(self):
         with cordon.Client(self.config, library=LIBRARY) as client:

@@ -59,6 +59,15 @@ class Library:
         """The kind of each operation by its name: "action", "read" or "local"."""
         return {o["name"]: o["kind"] for o in self.manifest_document["operations"]["operations"]}
 
+    @functools.cached_property
+    def with_outcome(self) -> frozenset[str]:
+        """The operations whose status tells how an action stands; that of get_action says that there is an answer."""
+        return frozenset(
+            o["name"]
+            for o in self.manifest_document["operations"]["operations"]
+            if o["kind"] == "action" or (o["kind"] == "local" and o.get("result") == "action")
+        )
+
 
 @functools.cache
 def load(path: str | None = None) -> Library:

@@ -177,7 +177,8 @@ class AsyncClient:
         until: Until = options.get("until", request.get("options", {}).get("until", "accepted"))
         if timeout is not None and timeout > 0:
             options.setdefault("valid_for_ms", milliseconds(timeout))
-        if options.get("dry_run", request.get("options", {}).get("dry_run")):
+        dry_run = options.get("dry_run", request.get("options", {}).get("dry_run"))
+        if dry_run or self._client._library.kinds.get(operation) == "local":  # get_request
             return await self._quick(lambda: self._client.act(operation, request, **options))
         request_id = await self.submit(operation, request, **options)
         return await self.wait(request_id, until=until, timeout=timeout)

@@ -164,8 +164,9 @@ class Client:
     def act(
         self, operation: str, request: Mapping[str, Any] | None = None, *, timeout: float | None = None, **options: Unpack[Options]
     ) -> Outcome:
-        """Any operation of the manifest that acts on a device ("isolate", "unrestrict_code_execution" …)."""
-        if self._library.kinds.get(operation, "action") != "action":
+        """Any operation of the manifest that acts on a device ("isolate", "unrestrict_code_execution" …), and
+        "get_request", whose answer is an outcome too."""
+        if operation in self._library.kinds and operation not in self._library.with_outcome:
             raise ValueError(f"{operation} does not act on a device; use call")
         name = encoded("operation", operation)
         call = self._library.call
@@ -201,8 +202,8 @@ class Client:
         self, operation: str, request: Mapping[str, Any] | None = None, *, timeout: float | None = None, **options: Unpack[Options]
     ) -> Any:
         """Any operation of the manifest that does not act ("get_machine", "list_requests", "health" …): its result."""
-        if self._library.kinds.get(operation) == "action":
-            raise ValueError(f"{operation} acts on a device, and its answer is an outcome; use act")
+        if operation in self._library.with_outcome:
+            raise ValueError(f"the answer to {operation} is an outcome; use act")
         name = encoded("operation", operation)
         call = self._library.call
 
