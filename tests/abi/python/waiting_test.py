@@ -14,11 +14,13 @@ import threading
 import time
 import unittest
 from pathlib import Path
+from unittest import mock
 
 ROOT, LIBRARY, EMULATOR = Path(sys.argv.pop(1)).absolute(), sys.argv.pop(1), sys.argv.pop(1)
 sys.path[:0] = [str(ROOT / "abi/python/src"), str(ROOT / "tests/support")]
 
 import cordon  # noqa: E402
+from cordon import aio  # noqa: E402
 from emulator import Emulator  # noqa: E402
 
 TIMEOUT_S = 240
@@ -115,11 +117,31 @@ class Asyncio(WithEmulator):
     def test_a_cancelled_call_is_interrupted(self):
         async def test(client):
             away = await client.restrict_code_execution(self.cast["offline"], "c")
-            poll = asyncio.ensure_future(client.poll_action(away.action.request_id, wait=TIMEOUT_S))
-            await asyncio.sleep(0.2)
-            poll.cancel()
-            with self.assertRaises(asyncio.CancelledError):
-                await asyncio.wait_for(asyncio.shield(poll), TIMEOUT_S / 2)
+            real, begun, ended = client._client.poll_action, [], []
+
+            def noted(*arguments, **options):
+                begun.append(None)
+                try:
+                    return real(*arguments, **options)
+                finally:
+                    ended.append(None)
+
+            with mock.patch.object(client._client, "poll_action", noted):
+                # More than there are threads: some wait in the library, others for their turn.
+                polls = [
+                    asyncio.ensure_future(client.poll_action(away.action.request_id, wait=TIMEOUT_S))
+                    for _ in range(aio._WAITING_THREADS + 4)
+                ]
+                while len(begun) < aio._WAITING_THREADS:
+                    await asyncio.sleep(0.02)
+                for poll in polls:
+                    poll.cancel()
+                await asyncio.sleep(0)
+                for poll in polls:
+                    poll.cancel()  # once more, while its call ends
+                ends = await asyncio.gather(*polls, return_exceptions=True)
+            self.assertEqual({type(end) for end in ends}, {asyncio.CancelledError})
+            self.assertEqual(len(ended), len(begun))
 
         self.run_async(test)
         self.assertEqual(self.statuses(), ["Pending"])

@@ -263,13 +263,16 @@ class AsyncClient:
         """A call that may wait. A cancelled task interrupts it, and goes on when it has ended."""
         own = {} if "call_id" in options else {"call_id": f"asyncio-{os.getpid()}-{next(self._call_numbers)}"}
         call_id = options.get("call_id") or own["call_id"]
-        call = asyncio.get_running_loop().run_in_executor(self._waiting_threads, lambda: function(**own))
+        job = self._waiting_threads.submit(function, **own)
+        call = asyncio.wrap_future(job)
         try:
             return await asyncio.shield(call)
         except asyncio.CancelledError:
-            while not (call.done() or call.cancel()):
-                self._client._try_interrupt(call_id)
-                await asyncio.wait([call], timeout=_INTERRUPT_AGAIN_S)
+            while not call.done():
+                if not (job.done() or job.cancel()):  # it is in the library, or about to be
+                    self._client._try_interrupt(call_id)
+                with contextlib.suppress(asyncio.CancelledError):  # a second wish to end changes nothing
+                    await asyncio.wait([call], timeout=_INTERRUPT_AGAIN_S)
             if not call.cancelled():
                 call.exception()  # it has been looked at
             raise
