@@ -166,6 +166,32 @@ class Asyncio(WithEmulator):
         self.run_async(test)
 
 
+    def test_a_failing_ledger_is_asked_again_after_a_pause(self):
+        asked, failure = [], None
+
+        def failing(**_):
+            asked.append(None)
+            raise failure
+
+        async def test(client):
+            nonlocal failure
+            with self.assertRaises(cordon.CordonError) as caught:
+                await client.withdraw("00000000-0000-4000-8000-000000000000")
+            failure = caught.exception
+            real, client._client.next_event = client._client.next_event, failing
+            first = await client.submit("restrict_code_execution", {"machine_id": self.cast["online"], "comment": "c"})
+            while not asked:
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(0.5)
+            self.assertLess(len(asked), 20)  # without a pause: thousands
+            client._client.next_event = real
+            async for event in client.events(scope="all"):
+                if event.request_id == first and event.state == cordon.State.SUCCEEDED:
+                    break
+
+        self.run_async(test)
+
+
 class CtrlC(WithEmulator):
     def test_it_ends_the_wait_and_changes_nothing_at_the_service(self):
         code = """

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, TypeVar, Unpack
 
 from ._documents import Event, Options, State
 from .client import Client, Config, Secret, milliseconds
-from .errors import CordonError, OutcomeUnknown
+from .errors import CordonError, NotDone, OutcomeUnknown
 from .outcomes import DryRun, Outcome, Pending
 
 T = TypeVar("T")
@@ -22,6 +22,7 @@ _THREADS = 4  # for calls that are short
 _WAITING_THREADS = 16  # for calls that may wait for the service: reads, and polls of single actions
 _LOOK_AGAIN_S = 5.0  # even if no event comes: another process may have written what it has to tell
 _EVENTS_AT_ONCE = 256
+_PAUSE_AFTER_ERROR_S = 1.0
 _INTERRUPT_AGAIN_S = 0.05  # an interrupt that comes before the call waits finds nothing, so it is repeated
 
 
@@ -38,6 +39,7 @@ class _Journal:
         self._listeners: set[asyncio.Event] = set()
         self._reading: asyncio.Task[None] | None = None
         self._again = False
+        self._closed = asyncio.Event()
         self._loop.add_reader(self._fd, self.wake)
 
     def wake(self) -> None:
@@ -49,16 +51,22 @@ class _Journal:
 
     async def _read(self) -> None:
         try:
-            while self._again:
+            while self._again and not self._closed.is_set():
                 self._again = False
-                for event in await self._loop.run_in_executor(self._threads, self._some):
+                try:
+                    events = await self._loop.run_in_executor(self._threads, self._some)
+                except (CordonError, NotDone):
+                    self.release()  # shut down, or the ledger is gone: whoever waits finds out by the next call
+                    self._again = True
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._closed.wait(), _PAUSE_AFTER_ERROR_S)
+                    continue
+                for event in events:
                     self._again = True
                     for waiter in self._waiters.get(event.request_id or "", ()):
                         waiter.set()
                 for listener in self._listeners:
                     listener.set()
-        except CordonError:
-            self.release()  # shut down, or the ledger is gone: whoever waits finds out by the next call
         finally:
             self._reading = None
             if self._fd >= 0:
@@ -109,6 +117,7 @@ class _Journal:
     async def close(self) -> None:
         fd, self._fd = self._fd, -1
         self._loop.remove_reader(fd)
+        self._closed.set()
         if self._reading is not None:
             await self._reading
         os.close(fd)
