@@ -25,6 +25,7 @@ from emulator import Emulator  # noqa: E402
 
 TIMEOUT_S = 240
 MANY = 150
+HOUR_MS = 3_600_000
 
 
 class WithEmulator(unittest.TestCase):
@@ -113,6 +114,61 @@ class Asyncio(WithEmulator):
 
         self.run_async(test)
         self.assertEqual(self.statuses(), ["Pending"])
+
+    def test_a_cancelled_task_tells_its_request(self):
+        async def test(client):
+            # Whatever comes next waits, unsent.
+            self.assertIsInstance(await client.restrict_code_execution(self.cast["online"], "c"), cordon.Pending)
+            real, begun, recorded, go = client._client.submit, [], [], threading.Event()
+
+            def second():
+                return client.restrict_code_execution(self.cast["slow"], "c", valid_for_ms=2 * HOUR_MS)
+
+            def held_up(*arguments, **options):
+                begun.append(None)
+                go.wait(TIMEOUT_S)
+                recorded.append(real(*arguments, **options))
+                return recorded[-1]
+
+            with mock.patch.object(client._client, "submit", held_up):
+                for cancelled_once in (begun, recorded):
+                    act = asyncio.ensure_future(second())
+                    while not cancelled_once:
+                        await asyncio.sleep(0.02)
+                    act.cancel()
+                    with self.assertRaises(asyncio.CancelledError) as caught:
+                        await act
+                    go.set()
+                    while not recorded:
+                        await asyncio.sleep(0.02)
+                    self.assertEqual(caught.exception.request_id, recorded.pop())
+                    self.assertIn(caught.exception.request_id, caught.exception.__notes__[0])
+                    await client.withdraw(caught.exception.request_id)
+
+                with self.assertRaises(TimeoutError) as late:
+                    await asyncio.wait_for(second(), 0.2)
+                self.assertEqual(late.exception.__cause__.request_id, recorded.pop())
+
+        self.config["quota"] = f"1/{HOUR_MS // 1000}s"
+        self.run_async(test)
+        self.assertEqual(self.emulator.posts(), 1)
+
+    def test_a_wait_that_fails_tells_its_request(self):
+        async def test(client):
+            def failing(*_, **__):
+                raise failure
+
+            with self.assertRaises(cordon.CordonError) as caught:
+                await client.withdraw("00000000-0000-4000-8000-000000000000")
+            failure = caught.exception
+            with mock.patch.object(client._client, "poll_action", failing), self.assertRaises(cordon.CordonError) as caught:
+                await client.restrict_code_execution(self.cast["online"], "c")
+            self.assertNotIsInstance(await client.wait(caught.exception.request_id, timeout=TIMEOUT_S), cordon.Pending)
+            with self.assertRaises(cordon.UsageError) as refused:
+                await client.restrict_code_execution("no device", "c")
+            self.assertIsNone(refused.exception.request_id)  # there is none
+
+        self.run_async(test)
 
     def test_a_cancelled_call_is_interrupted(self):
         async def test(client):

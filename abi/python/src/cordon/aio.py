@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -182,15 +183,27 @@ class AsyncClient:
     ) -> Outcome:
         """Submits an operation that acts, and waits until the service holds it, or `until="finished"` until it has
         ended. `timeout` seconds bound the wait, and the time in which it may be sent; what has not ended then is
-        Pending. None: it may be sent for 15 minutes, and the wait has no end of its own."""
+        Pending. None: it may be sent for 15 minutes, and the wait has no end of its own.
+
+        A wait that is cancelled or fails leaves the request alone: the exception's `request_id` tells it."""
         until: Until = options.get("until", request.get("options", {}).get("until", "accepted"))
         if timeout is not None and timeout > 0:
             options.setdefault("valid_for_ms", milliseconds(timeout))
         dry_run = options.get("dry_run", request.get("options", {}).get("dry_run"))
         if dry_run or self._client._library.kinds.get(operation) == "local":  # get_request
             return await self._quick(lambda: self._client.act(operation, request, **options))
-        request_id = await self.submit(operation, request, **options)
-        return await self.wait(request_id, until=until, timeout=timeout)
+        # Chosen here, for a task may be cancelled while the request is recorded.
+        request_id = options.get("request_id", request.get("options", {}).get("request_id")) or str(uuid.uuid4())
+        options["request_id"] = request_id
+        recorded = False
+        try:
+            request_id = await self.submit(operation, request, **options)
+            recorded = True
+            return await self.wait(request_id, until=until, timeout=timeout)
+        except BaseException as error:
+            if recorded or not isinstance(error, Exception) or getattr(error, "outcome_unknown", False):
+                _name_request(error, request_id)
+            raise
 
     async def submit(
         self, operation: str, request: Mapping[str, Any], **options: Unpack[Options]
@@ -285,6 +298,12 @@ class AsyncClient:
             if not call.cancelled():
                 call.exception()  # it has been looked at
             raise
+
+
+def _name_request(error: BaseException, request_id: str) -> None:
+    if getattr(error, "request_id", None) is None:
+        setattr(error, "request_id", request_id)
+        error.add_note(f"cordon: the request is {request_id}; withdraw takes it back as long as nothing was sent")
 
 
 def _reached(outcome: Outcome, until: Until) -> bool:
