@@ -44,15 +44,16 @@ export class Calls {
     const { timeoutMs, signal, ...rest } = options;
     const time = milliseconds(timeoutMs, 'timeoutMs');
     const callId = rest.callId ?? (signal ? randomUUID() : undefined);
-    const json = optionsText({ ...rest, callId });
+    // Now, not when the call's turn comes: the host may use its objects for the next call meanwhile.
+    const texts = inputs(optionsText({ ...rest, callId }));
     signal?.throwIfAborted();
-    const queued = Date.now();
+    const queued = performance.now();
     let interruption: Interruption | undefined;
     const begin = () => {
       if (signal && callId) interruption = new Interruption(this.#native, this.#handle, callId, signal);
       // At least one: the library then says that the time is over, in its own words.
-      const left = time <= 0 ? time : Math.max(A_MOMENT, time - (Date.now() - queued));
-      return [this.#handle, ...inputs(json), left];
+      const left = time <= 0 ? time : Math.max(A_MOMENT, Math.ceil(time - (performance.now() - queued)));
+      return [this.#handle, ...texts, left];
     };
     try {
       return await this.#native.blocking(name, begin, signal);

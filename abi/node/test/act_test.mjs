@@ -49,6 +49,18 @@ test('any operation of the manifest can act, and read', async (t) => {
   assert.equal(found.id, machine);
 });
 
+test('a call acts on what it was told, although its parameters are used again before its turn comes', async (t) => {
+  const client = await openClient(t);
+  const machines = Array.from({ length: 6 }, freshMachine);
+  const parameters = { comment: 'One object for all' };
+  const calls = machines.map((machine) => {
+    parameters.machine_id = machine;
+    return client.act('isolate', parameters);
+  });
+  assert.deepEqual((await Promise.all(calls)).map(({ action }) => action.machineId), machines);
+  for (const machine of machines) assert.equal((await actionsOf(machine)).length, 1);
+});
+
 test('a read is never asked to act, nor an action to read', async (t) => {
   const client = await openClient(t);
   const machine = freshMachine();
