@@ -172,7 +172,7 @@ export class Client {
     if (typeof what !== 'string' && what.kind !== 'pending') return what;
     const id = typeof what === 'string' ? checked(what, 'what') : (what.action.requestId ?? what.action.actionId ?? '');
     const { signal } = limits;
-    const end = limits.timeoutMs === undefined ? null : Date.now() + milliseconds(limits.timeoutMs, 'timeoutMs');
+    const end = limits.timeoutMs === undefined ? null : performance.now() + milliseconds(limits.timeoutMs, 'timeoutMs');
     let news = this.#pump.subscribe(id);
     let attend = true;
     try {
@@ -194,7 +194,7 @@ export class Client {
           news = this.#pump.subscribe(result.action.requestId);
           continue;
         }
-        const left = end === null ? Infinity : end - Date.now();
+        const left = end === null ? Infinity : end - performance.now();
         if (left <= 0) {
           if (result) return result;
           throw unknown;
@@ -242,7 +242,7 @@ export class Client {
    */
   async nextEvent(options: EventOptions & { waitMs?: number } = {}): Promise<CordonEvent | null> {
     const { signal, waitMs = NO_TIME, after = this.#lastRead, ...rest } = options;
-    const end = Date.now() + milliseconds(waitMs, 'waitMs');
+    const end = performance.now() + milliseconds(waitMs, 'waitMs');
     const news = this.#pump.subscribe(null);
     try {
       while (true) {
@@ -250,8 +250,8 @@ export class Client {
         const next = news.news;
         const event = await this.#calls.eventAfter({ ...rest, after }, news);
         if (event) this.#lastRead = event.cursor;
-        if (event || Date.now() >= end) return event;
-        await newsWithin(next, end - Date.now(), signal);
+        if (event || performance.now() >= end) return event;
+        await newsWithin(next, end - performance.now(), signal);
       }
     } finally {
       news.end();

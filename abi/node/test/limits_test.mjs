@@ -142,6 +142,16 @@ test('following ends as pending when its time is over', async (t) => {
   assert.equal(result.action.requestId, accepted.action.requestId);
 });
 
+test('a clock that is set neither ends a wait nor makes it last', async (t) => {
+  const client = await openClient(t);
+  const now = Date.now;
+  t.after(() => (Date.now = now));
+  let hours = 0;
+  Date.now = () => now() + 3600_000 * ++hours;
+  const accepted = await client.restrictCodeExecution(freshMachine(), 'In time', { timeoutMs: 60_000 });
+  assert.equal((await client.follow(accepted, { timeoutMs: 60_000 })).kind, 'succeeded');
+});
+
 test('what the ledger does not know cannot be followed', async (t) => {
   const client = await openClient(t);
   await assert.rejects(client.follow('00000000-0000-4000-8000-000000000000'), { code: 'CORDON_E_NOT_FOUND' });
