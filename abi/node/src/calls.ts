@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Status, type CallOptions, type ConditionCode, type CordonEvent } from './contract.js';
 import { actionOf, eventOf } from './documents.js';
-import { CordonError, OutcomeUnknownError } from './errors.js';
+import { CordonError, noSuccess, OutcomeUnknownError } from './errors.js';
 import { Interruption } from './interruption.js';
 import { milliseconds, type FunctionName, type Native, type Reply } from './native.js';
 import type { Subscription } from './pump.js';
@@ -21,15 +21,29 @@ export class Calls {
     this.#handle = handle;
   }
 
-  /** A call that takes milliseconds; `inputs` behind the handle. */
+  /** A call that takes milliseconds and succeeds only with OK; `inputs` behind the handle. */
   async quick(name: FunctionName, ...inputs: unknown[]): Promise<unknown> {
-    return (await this.#native.quick(name, this.#handle, ...inputs)).output;
+    return this.#answered(name, await this.#native.quick(name, this.#handle, ...inputs));
+  }
+
+  async read(options: CallOptions & Limits, inputs: (json: string | null) => unknown[]): Promise<unknown> {
+    return this.#answered('cordon_call', await this.blocking('cordon_call', options, inputs));
+  }
+
+  async submit(operation: string, request: string): Promise<string> {
+    const { status, output } = await this.#native.quick('cordon_submit', this.#handle, operation, request);
+    const requestId = output as string | null;
+    if (status !== Status.OK || requestId === null) {
+      throw noSuccess('cordon_submit', this.#conditionName(status), status, { requestId });
+    }
+    return requestId;
   }
 
   async eventAfter(options: object, news: Subscription): Promise<CordonEvent | null> {
     try {
-      const output = await this.quick('cordon_next_event', JSON.stringify(options), NO_TIME);
-      return output === null ? null : eventOf(JSON.parse(output as string));
+      const reply = await this.#native.quick('cordon_next_event', this.#handle, JSON.stringify(options), NO_TIME);
+      if (reply.status === Status.NO_EVENT) return null;
+      return eventOf(JSON.parse(this.#answered('cordon_next_event', reply) as string));
     } catch (error) {
       throw news.told(error);
     }
@@ -69,7 +83,16 @@ export class Calls {
     const action = actionOf(JSON.parse(output as string));
     if (status === Status.OK) return { kind: 'succeeded', code: 'CORDON_OK', action };
     if (status === Status.PENDING) return { kind: 'pending', code: 'CORDON_PENDING', action };
-    return { kind: 'not_done', code: this.#native.now('cordon_status_name', status) as ConditionCode, action };
+    return { kind: 'not_done', code: this.#conditionName(status) as ConditionCode, action };
+  }
+
+  #answered(name: FunctionName, { status, output }: Reply): unknown {
+    if (status !== Status.OK) throw noSuccess(name, this.#conditionName(status), status);
+    return output;
+  }
+
+  #conditionName(status: number): string {
+    return this.#native.now('cordon_status_name', status) as string;
   }
 
   async pollNow(id: string, wait: number, options: string | null = null): Promise<ActionResult> {

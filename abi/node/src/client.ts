@@ -59,7 +59,7 @@ export class Client {
     const native = Native.load(options.library);
     const handle = await native.open(configText(config));
     try {
-      const { output } = await native.quick('cordon_call', handle, 'health', null, milliseconds(undefined, ''));
+      const output = await new Calls(native, handle).quick('cordon_call', 'health', null, milliseconds(undefined, ''));
       const health = JSON.parse(output as string) as { ledger?: { newest_record?: number } };
       return new Client(native, handle, health.ledger?.newest_record ?? 0);
     } catch (error) {
@@ -131,7 +131,7 @@ export class Client {
   async read(operation: ReadingOperation, parameters: Parameters = {}, options: CallOptions & Limits = {}): Promise<unknown> {
     checked(operation, 'operation');
     if (this.#answersWithAction(operation)) throw new TypeError(`${operation} answers with an action; use act() or poll()`);
-    const { output } = await this.#calls.blocking('cordon_call', options, (json) => [operation, requestOf(parameters, json)]);
+    const output = await this.#calls.read(options, (json) => [operation, requestOf(parameters, json)]);
     return JSON.parse(output as string);
   }
 
@@ -141,8 +141,7 @@ export class Client {
    */
   async submit(operation: ActingOperation, parameters: Parameters, options: CallOptions = {}): Promise<string> {
     checked(operation, 'operation');
-    const output = await this.#calls.quick('cordon_submit', operation, requestOf(parameters, optionsText(options)));
-    return output as string;
+    return this.#calls.submit(operation, requestOf(parameters, optionsText(options)));
   }
 
   /**
@@ -290,9 +289,9 @@ export class Client {
 
   /** Changes the vault's key slots or rotates its store key. `newSecret` is wiped at once. */
   async rekeyVault(what: object | null, newSecret: Uint8Array, options: { timeoutMs?: number } = {}): Promise<void> {
-    const time = milliseconds(options.timeoutMs, 'timeoutMs');
-    const text = what && JSON.stringify(what);
-    await this.#calls.withSecret(newSecret, 'cordon_vault_rekey', (bytes, length) => [text, bytes, length, time]);
+    await this.#calls.withSecret(newSecret, 'cordon_vault_rekey', (bytes, length) => [
+      what && JSON.stringify(what), bytes, length, milliseconds(options.timeoutMs, 'timeoutMs'),
+    ]);
   }
 
   async #close(): Promise<void> {

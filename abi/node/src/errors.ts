@@ -75,12 +75,24 @@ export function errorOf(document: ErrorDocument): CordonError {
 
 /** For a wait that the library can no longer be asked about, because its client has ended. */
 export function clientEnded(): CordonError {
-  const raw = {
-    status: Status.SHUTTING_DOWN, name: 'CORDON_E_SHUTTING_DOWN',
-    message: 'the client was closed; its requests go on with the next client of this ledger',
-  };
-  return new CordonError({
-    ...raw, retryable: false, outcomeUnknown: false, retryAfterMs: null, httpStatus: null, serviceCode: null,
-    serviceCorrelationId: null, requestId: null, actionId: null, pointer: null, raw,
+  return ownError(Status.SHUTTING_DOWN, 'CORDON_E_SHUTTING_DOWN',
+                  'the client was closed; its requests go on with the next client of this ledger');
+}
+
+/**
+ * For a call whose answer is no action and that came back with a condition, as a newer library may: no success.
+ *
+ * @param recorded the id of a request that may have been recorded: it is sent then, so do not repeat it
+ */
+export function noSuccess(call: string, condition: string, status: number, recorded?: { requestId: string | null }): CordonError {
+  const message = `${call} came back with ${condition} (${status}), which is no success; update this package`;
+  return ownError(Status.NOT_SUPPORTED, 'CORDON_E_NOT_SUPPORTED', message, recorded);
+}
+
+function ownError(status: number, name: ErrorCode, message: string, recorded?: { requestId: string | null }): CordonError {
+  const raw = { status, name, message };
+  return errorOf({
+    ...raw, retryable: false, outcomeUnknown: recorded !== undefined, retryAfterMs: null, httpStatus: null, serviceCode: null,
+    serviceCorrelationId: null, requestId: recorded?.requestId ?? null, actionId: null, pointer: null, raw,
   });
 }

@@ -34,6 +34,9 @@ test('secrets go in, are wiped, and only their names come out', async (t) => {
   const another = randomBytes(32);
   await assert.rejects(client.rekeyVault(null, another), { code: 'CORDON_E_INVALID_ARGUMENT', pointer: '/kind' });
   assert.ok(isWiped(another), 'wiped although the call failed');
+  const third = randomBytes(32);
+  await assert.rejects(client.rekeyVault(null, third, { timeoutMs: -1 }), RangeError);
+  assert.ok(isWiped(third), 'wiped although the call was not made');
   await client.rekeyVault({ action: 'add_slot', kind: 'key' }, randomBytes(32));
   assert.equal((await client.vaultStatus()).slots.length, 2);
 });
