@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { Status } from './contract.js';
 import { clientEnded, CordonError } from './errors.js';
@@ -67,17 +68,27 @@ export class EventPump {
   async #start(): Promise<void> {
     try {
       const { output } = await this.#native.quick('cordon_event_fd', this.#handle);
-      this.#socket = new Socket({ fd: output as number, readable: true, writable: false });
+      this.#socket = socketOf(output as number);
     } catch {
-      this.#starting = null;
-      this.#wakeEverybody(); // each asks the library and is told the error itself
+      this.#startLater();
       return;
     }
-    if (this.#ended) this.#socket.destroy();
-    this.#socket.on('error', () => this.#wakeEverybody());
+    this.#socket.on('error', () => undefined); // 'close' follows
+    this.#socket.on('close', () => this.#startLater());
     this.#socket.on('data', () => void this.#read());
+    if (this.#ended) this.#socket.destroy();
     if (this.#isUnused()) this.#socket.unref();
     await this.#read();
+  }
+
+  /** There is no descriptor, for instance with too many files open: meanwhile each who waits asks the library himself. */
+  #startLater(): void {
+    this.#socket = null;
+    this.#wakeEverybody();
+    if (this.#ended) return;
+    setTimeout(() => {
+      this.#starting = this.#ended || this.#isUnused() ? null : this.#start();
+    }, PAUSE_AFTER_ERROR_MS);
   }
 
   /** Reads until there is nothing more; what is said meanwhile is read too. */
@@ -112,6 +123,16 @@ export class EventPump {
   #wakeEverybody(): void {
     for (const subscription of this.#toAll) subscription.wake();
     for (const set of this.#byRequest.values()) for (const subscription of set) subscription.wake();
+  }
+}
+
+/** Owns the descriptor. */
+function socketOf(fd: number): Socket {
+  try {
+    return new Socket({ fd, readable: true, writable: false });
+  } catch (error) {
+    closeSync(fd);
+    throw error;
   }
 }
 

@@ -4,4 +4,5 @@ import './newer_test.mjs';
 import './act_test.mjs';
 import './limits_test.mjs';
 import './events_test.mjs';
+import './pump_test.mjs';
 import './vault_test.mjs';
