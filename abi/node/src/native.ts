@@ -16,9 +16,17 @@ export interface Reply {
 
 const OUT = 'out ';
 
-/** Koffi runs calls on the thread pool of libuv, which the host needs for files and names too: half of it stays free. */
-const poolSize = Number(process.env['UV_THREADPOOL_SIZE']) || 4;
-const BLOCKING_CALLS = Math.max(1, Math.floor(poolSize / 2));
+/** As libuv reads it: what is set and no number is one. */
+function threadsOfPool(set: string | undefined): number {
+  return set === undefined ? 4 : Math.max(1, parseInt(set, 10) || 1);
+}
+
+/**
+ * Koffi runs calls on the thread pool of libuv, which the host needs for files and names too: half of it stays free. The
+ * pool is one for the process, this module one for each worker.
+ */
+const poolSize = threadsOfPool(process.env['UV_THREADPOOL_SIZE']);
+const BLOCKING_CALLS = Math.floor(poolSize / 2);
 /** Below the number at which koffi refuses. */
 const QUICK_CALLS = 64;
 
@@ -78,6 +86,10 @@ export class Native {
   }
 
   async open(config: string | null): Promise<unknown> {
+    if (BLOCKING_CALLS < 1) {
+      throw new RangeError('UV_THREADPOOL_SIZE gives Node one thread, and a call that waits would hold it, so that ' +
+                           'nothing could end the call; set it to 2 or more, or do not set it');
+    }
     return (await this.quick('cordon_init', HOST_ABI, config)).output;
   }
 

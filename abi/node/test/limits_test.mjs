@@ -185,16 +185,32 @@ test('opening and closing leaves no descriptor behind', async (t) => {
   assert.ok(after.length <= before, after.join('\n'));
 });
 
-test('a program that has nothing to wait for ends although its client is open', async (t) => {
-  const script = `
-    import { Client } from 'cordon';
-    const client = await Client.open(${JSON.stringify(configuration(temporaryFolder(t)))});
-    await client.nextEvent();
-    console.log('still here');`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'], timeout: 60_000 });
+/** What a program printed that ended well. */
+async function saidBy(script, environment = {}) {
+  const options = { stdio: ['ignore', 'pipe', 'inherit'], timeout: 60_000, env: { ...process.env, ...environment } };
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], options);
   let said = '';
   child.stdout.on('data', (part) => (said += part));
   const code = await new Promise((resolve) => child.on('close', resolve));
   assert.equal(code, 0);
+  return said;
+}
+
+test('a program that has nothing to wait for ends although its client is open', async (t) => {
+  const said = await saidBy(`
+    import { Client } from 'cordon';
+    const client = await Client.open(${JSON.stringify(configuration(temporaryFolder(t)))});
+    await client.nextEvent();
+    console.log('still here');`);
   assert.equal(said, 'still here\n');
+});
+
+test('a thread pool that one call would fill is refused', async (t) => {
+  const script = `
+    import { Client } from 'cordon';
+    await Client.open(${JSON.stringify(configuration(temporaryFolder(t)))}).then(
+      (client) => client.close(),
+      (error) => console.log(error.message));`;
+  for (const size of ['1', '0', 'many']) assert.match(await saidBy(script, { UV_THREADPOOL_SIZE: size }), /2 or more/);
+  assert.equal(await saidBy(script, { UV_THREADPOOL_SIZE: '2' }), '');
 });
