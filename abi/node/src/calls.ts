@@ -26,8 +26,11 @@ export class Calls {
     return this.#answered(name, await this.#native.quick(name, this.#handle, ...inputs));
   }
 
-  async read(options: CallOptions & Limits, inputs: (json: string | null) => unknown[]): Promise<unknown> {
-    return this.#answered('cordon_call', await this.blocking('cordon_call', options, inputs));
+  /** @param mayWait the operation is known to be no action: that it waits for somebody is an answer then */
+  async read(mayWait: boolean, options: CallOptions & Limits, inputs: (json: string | null) => unknown[]): Promise<unknown> {
+    const reply = await this.blocking('cordon_call', options, inputs);
+    if (mayWait && reply.status === Status.PENDING) return reply.output;
+    return this.#answered('cordon_call', reply);
   }
 
   async submit(operation: string, request: string): Promise<string> {

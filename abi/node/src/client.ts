@@ -127,11 +127,14 @@ export class Client {
     return this.#calls.act('cordon_call', options, (json) => [operation, requestOf(parameters, json)]);
   }
 
-  /** Any operation that reads, at the service or in the ledger. Resolves with the operation's result. */
+  /**
+   * Any operation that reads, at the service or in the ledger. Resolves with the operation's result. A sign-in that waits
+   * for its person ('login', 'login_status') is a result, whose state is 'waiting'.
+   */
   async read(operation: ReadingOperation, parameters: Parameters = {}, options: CallOptions & Limits = {}): Promise<unknown> {
     checked(operation, 'operation');
     if (this.#answersWithAction(operation)) throw new TypeError(`${operation} answers with an action; use act() or poll()`);
-    const output = await this.#calls.read(options, (json) => [operation, requestOf(parameters, json)]);
+    const output = await this.#calls.read(this.#reads(operation), options, (json) => [operation, requestOf(parameters, json)]);
     return JSON.parse(output as string);
   }
 

@@ -6,9 +6,9 @@ import { Calls } from '../node_modules/cordon/dist/calls.js';
 
 const NEWER = 99;
 
-/** Calls of a library that answers everything with that condition. */
-function callsAnsweredWith(output) {
-  const answer = async () => ({ status: NEWER, output });
+/** Calls of a library that answers everything with one condition. */
+function callsAnsweredWith(output, status = NEWER) {
+  const answer = async () => ({ status, output });
   return new Calls({ quick: answer, blocking: answer, now: () => 'CORDON_UNKNOWN' }, null);
 }
 
@@ -25,7 +25,7 @@ test('a condition of a newer library is no success of a call without an action',
   const news = { told: (error) => error };
   await assert.rejects(calls.quick('cordon_withdraw', 'id'), isRefused);
   await assert.rejects(calls.withSecret(new Uint8Array(4), 'cordon_secret_set', () => ['name']), isRefused);
-  await assert.rejects(calls.read({}, () => ['get_machine']), isRefused);
+  await assert.rejects(calls.read(true, {}, () => ['get_machine']), isRefused);
   await assert.rejects(calls.eventAfter({}, news), isRefused);
 });
 
@@ -41,4 +41,10 @@ test('a condition of a newer library is an action that is not done', async () =>
   const result = await callsAnsweredWith('{"state":"new"}').act('cordon_call', {}, () => ['isolate']);
   assert.equal(result.kind, 'not_done');
   assert.equal(result.code, 'CORDON_UNKNOWN');
+});
+
+test('a sign-in that waits for its person is an answer, what may be an action is none', async () => {
+  const calls = callsAnsweredWith('{"state":"waiting"}', 1);
+  assert.equal(await calls.read(true, {}, () => ['login']), '{"state":"waiting"}');
+  await assert.rejects(calls.read(false, {}, () => ['of_a_newer_library']), CordonError);
 });

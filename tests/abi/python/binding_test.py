@@ -86,6 +86,12 @@ class Statuses(unittest.TestCase):
         with open_client() as client, self.assertRaises(cordon.NotDone):
             client.call("status:1")
 
+    def test_a_sign_in_that_waits_for_its_person_is_a_result(self):
+        with open_client() as client, mock.patch.dict(client._library.kinds, {"status:1": "local", "status:2": "local"}):
+            self.assertIsNotNone(client.call("status:1"))
+            with self.assertRaises(cordon.NotDone):
+                client.call("status:2")
+
     def test_a_condition_of_a_newer_library_is_no_success(self):
         def of_a_newer_library(*_):
             return 99
