@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "response/search.hpp"
+#include "response/tracker.hpp"
 
 namespace cordon::response {
 namespace {
@@ -98,6 +99,7 @@ loop::Task<Result<void>> Import::run(std::shared_ptr<Tenant> tenant, loop::Scope
     }
     if (shows_marks)
       if (auto put = tx.put_meta(echo_fact(tenant->name), "yes"); !put) return put;
+    if (auto put = look_back_if_late(tx, tenant->name, now_boot, seams_.scheduler.now()); !put) return put;
     return tx.put_meta(fact, "yes");
   };
   Result<void> written = co_await seams_.ledger.run(Durability::Full, write);

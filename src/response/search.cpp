@@ -1,5 +1,7 @@
 #include "response/search.hpp"
 
+#include "response/tracker.hpp"
+
 namespace cordon::response {
 namespace {
 
@@ -123,6 +125,7 @@ loop::Task<void> Search::run_for_other(LivePtr live) {
 /// True: found, and recorded so.
 loop::Task<Result<bool>> Search::look(LivePtr live) {
   const std::shared_ptr<Tenant> tenant = live->tenant;  // a reload may put another in its place
+  const BootTime asked = seams_.scheduler.now();
   std::vector<MachineAction> listed;
   if (is_cancel(*live)) {  // the action itself tells
     std::string id = text_or(live->row.parameters, "action_id");
@@ -130,7 +133,7 @@ loop::Task<Result<bool>> Search::look(LivePtr live) {
     if (!action) co_return fail(std::move(action.error()));
     if (action->cancellation_requestor.empty() && !action->terminal()) co_return false;
     MachineAction cancelled = std::move(*action);
-    Result<void> adopted = co_await adopt(live, std::move(cancelled), false);
+    Result<void> adopted = co_await adopt(live, std::move(cancelled), asked, false);
     if (!adopted) co_return fail(std::move(adopted.error()));
     co_return true;
   }
@@ -149,7 +152,7 @@ loop::Task<Result<bool>> Search::look(LivePtr live) {
   const bool shows_marks = shows_any_mark(listed);
   if (ours != nullptr) {
     MachineAction action = *ours;
-    Result<void> adopted = co_await adopt(live, std::move(action), shows_marks);
+    Result<void> adopted = co_await adopt(live, std::move(action), asked, shows_marks);
     if (!adopted) co_return fail(std::move(adopted.error()));
     co_return true;
   }
@@ -161,15 +164,15 @@ loop::Task<Result<bool>> Search::look(LivePtr live) {
   co_return false;
 }
 
-loop::Task<Result<void>> Search::adopt(LivePtr live, MachineAction action, bool shows_marks) {
-  const UtcTicks now = seams_.scheduler.clock().utc();
+loop::Task<Result<void>> Search::adopt(LivePtr live, MachineAction action, BootTime asked, bool shows_marks) {
+  const Clock &clock = seams_.scheduler.clock();
   const bool adopted = !is_cancel(*live) && !carries_our_mark(live->row, action);
-  RowChange change = [&action, adopted, now](Tx &, RequestRow &row) -> Result<bool> {
+  RowChange change = [&action, &clock, adopted, asked](Tx &tx, RequestRow &row) -> Result<bool> {
     if (row.state != State::Unknown && row.state != State::Sending) return false;
     row.document["error_text"] = nullptr;
-    observe(row, action, now);
+    observe(row, action, clock.utc());
     row.document["adopted"] = adopted;
-    return true;
+    return look_back_if_late(tx, row.tenant, asked, clock.now()).map([] { return true; });
   };
   const std::string fact = echo_fact(live->row.tenant);
   std::function<Result<void>(Tx &)> also = [&fact, shows_marks](Tx &tx) {

@@ -32,7 +32,7 @@ class Search {
   loop::Task<Result<void>> wait_until(LivePtr live, BootTime next, BootTime earliest);
   loop::Task<Result<bool>> mark_unknown(LivePtr live, BootTime closed);
   loop::Task<Result<bool>> look(LivePtr live);
-  loop::Task<Result<void>> adopt(LivePtr live, defender::MachineAction action, bool shows_marks);
+  loop::Task<Result<void>> adopt(LivePtr live, defender::MachineAction action, BootTime asked, bool shows_marks);
   loop::Task<void> judge_absent(LivePtr live);
 
   Seams &seams_;

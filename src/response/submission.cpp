@@ -150,6 +150,7 @@ loop::Task<Result<void>> Submission::attempt_until_decided(LivePtr live, std::in
     tenant->note_service_time(result.service_date);
     Attempt attempt;
     attempt.slot = slot;
+    attempt.began = began;
     attempt.ended = slot_end(exchange);
     attempt.not_before = sent_after(result, exchange.ended - began);
     switch (result.outcome) {

@@ -54,6 +54,7 @@ class Submission {
   struct Attempt {
     Attempt() = default;
     std::int64_t slot = 0;
+    BootTime began{};
     BootTime ended{};
     std::optional<UtcTicks> not_before;  ///< a service time that was certainly past when it left
   };

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "response/submission.hpp"
+#include "response/tracker.hpp"
 
 namespace cordon::response {
 namespace {
@@ -49,14 +50,14 @@ loop::Task<void> Submission::accepted(LivePtr live, defender::PostResult result,
     co_await unknown(live, std::move(error), attempt);
     co_return;
   }
-  const UtcTicks now = seams_.scheduler.clock().utc();
+  const Clock &clock = seams_.scheduler.clock();
   const bool adopted = match == Match::Adoptable;
   const MachineAction &action = result.action;
-  RowChange change = [&action, adopted, now](Tx &, RequestRow &row) -> Result<bool> {
+  RowChange change = [&action, &clock, &attempt, adopted](Tx &tx, RequestRow &row) -> Result<bool> {
     if (ledger::is_ended(row.state) || (is_held(row.state) && row.action_id.str() != action.id)) return false;
-    observe(row, action, now);
+    observe(row, action, clock.utc());
     row.document["adopted"] = adopted;
-    return true;
+    return look_back_if_late(tx, row.tenant, attempt.began, clock.now()).map([] { return true; });
   };
   std::string fact = carries_our_mark(live->row, action) ? echo_fact(live->row.tenant) : std::string();
   (void)co_await decide(live, std::move(change), attempt, Durability::Process, std::move(fact));
@@ -107,13 +108,13 @@ loop::Task<void> Submission::conflict(LivePtr live, defender::PostResult result,
     if (listed) found = std::move(*listed);
   }
   if (const MachineAction *action = find_adoptable(*live, found)) {
-    const UtcTicks now = seams_.scheduler.clock().utc();
+    const Clock &clock = seams_.scheduler.clock();
     const bool adopted = !carries_our_mark(live->row, *action);
-    RowChange change = [action, adopted, now](Tx &, RequestRow &row) -> Result<bool> {
+    RowChange change = [action, &clock, &attempt, adopted](Tx &tx, RequestRow &row) -> Result<bool> {
       if (row.state != State::Sending) return false;
-      observe(row, *action, now);
+      observe(row, *action, clock.utc());
       row.document["adopted"] = adopted;
-      return true;
+      return look_back_if_late(tx, row.tenant, attempt.began, clock.now()).map([] { return true; });
     };
     (void)co_await decide(live, std::move(change), attempt, Durability::Process);
     co_return;

@@ -33,6 +33,11 @@ bool may_be_overtaken(const MachineAction &action) {
   return action.status == defender::ActionStatus::Cancelled || action.status == defender::ActionStatus::TimeOut;
 }
 
+/// The fact, among the ledger's, that an action of the tenant was recorded late.
+std::string late_fact(const std::string &tenant) {
+  return "late/" + tenant;
+}
+
 }  // namespace
 
 /// Whether this client asks the service for a tenant now.
@@ -41,6 +46,11 @@ struct Tracker::Turn {
   std::int64_t in_flight;
   ledger::Lease lease;
 };
+
+Result<void> look_back_if_late(Tx &tx, const std::string &tenant, BootTime asked, BootTime now) {
+  // What changed behind the answer is within the overlap still, less the time that a change may be listed late.
+  return now - asked < kOverlap / 2 ? Result<void>() : tx.put_meta(late_fact(tenant), "yes");
+}
 
 milliseconds track_interval(const Timing &timing, std::int64_t in_flight) {
   const std::int64_t share = std::clamp(in_flight, kInFlightAtFullPace, kInFlightAtFullPace * kLongestPace);
@@ -118,6 +128,9 @@ loop::Task<void> Tracker::run(std::string name) {
 }
 
 loop::Task<Result<void>> Tracker::look(std::shared_ptr<Tenant> tenant, Watch &watch) {
+  Result<bool> back = co_await must_look_back(tenant->name);
+  if (!back) co_return fail(std::move(back.error()));
+  if (*back) watch.high_water = UtcTicks();
   if (!watch.by_id && !watch.high_water.is_set()) {
     Result<UtcTicks> oldest = co_await oldest_in_flight(tenant->name);
     if (!oldest) co_return fail(std::move(oldest.error()));
@@ -133,6 +146,19 @@ loop::Task<Result<void>> Tracker::look(std::shared_ptr<Tenant> tenant, Watch &wa
   if (!looked || ++watch.looks < kLooksBetweenSweeps) co_return looked;
   watch.looks = 0;
   co_return co_await look_for_missed(*tenant);
+}
+
+/// Takes the fact away: whoever fails to look after that begins at the oldest action in flight by himself.
+loop::Task<Result<bool>> Tracker::must_look_back(const std::string &tenant) {
+  const std::string fact = late_fact(tenant);
+  const auto read = [&fact](Tx &tx) { return tx.get_meta(fact); };
+  Result<std::optional<std::string>> late = co_await seams_.ledger.run(Durability::Read, read);
+  if (!late) co_return fail(std::move(late.error()));
+  if (!*late) co_return false;
+  const auto erase = [&fact](Tx &tx) { return tx.erase_meta(fact); };
+  Result<void> erased = co_await seams_.ledger.run(Durability::Process, erase);
+  if (!erased) co_return fail(std::move(erased.error()));
+  co_return true;
 }
 
 /// When the oldest of the actions in flight was made: none of them has changed before. Requests are listed in the order

@@ -40,6 +40,7 @@ class Tracker {
   loop::Task<Result<Turn>> take_turn(const std::string &name);
   loop::Task<Result<void>> wait_for_turn(BootTime until);
   loop::Task<Result<void>> look(std::shared_ptr<Tenant> tenant, Watch &watch);
+  loop::Task<Result<bool>> must_look_back(const std::string &tenant);
   loop::Task<Result<UtcTicks>> oldest_in_flight(const std::string &tenant);
   loop::Task<Result<void>> look_by_update(Tenant &tenant, Watch &watch);
   loop::Task<Result<void>> look_by_id(Tenant &tenant);
@@ -61,5 +62,10 @@ class Tracker {
 /// How long to wait between two looks at so many actions: more of them make each look larger, so that the share of
 /// reads in the quota stays small.
 milliseconds track_interval(const Timing &timing, std::int64_t in_flight);
+
+/// For the transaction that first records an action as being in flight. `asked`: when the call began whose answer told
+/// of it. If that was long ago, whoever follows the tenant may have listed and passed over what has become of it
+/// meanwhile: his next look begins at the oldest action in flight again.
+Result<void> look_back_if_late(ledger::Tx &tx, const std::string &tenant, BootTime asked, BootTime now);
 
 }  // namespace cordon::response

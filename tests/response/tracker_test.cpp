@@ -1,3 +1,4 @@
+#include "response/tracker.hpp"
 #include "response_fixture.hpp"
 
 namespace cordon::test {
@@ -37,6 +38,35 @@ TEST_F(Tracking, AnEndThatCameWhileNobodyLookedIsLearntThoughAnEarlierRequestIsS
   run_for(seconds(20));
   EXPECT_EQ(state_of(late), "pending");
   EXPECT_EQ(state_of(early), "succeeded");
+}
+
+TEST_F(Tracking, AnEndOlderThanWhatIsListedIsLearntWhenItsRequestWasRecordedLate) {
+  const std::string other = submit(intent(machine('b'))).request_id();
+  const std::string late = submit(intent(machine('a'))).request_id();
+  run_for(seconds(5));
+  finish(machine('a'));
+  const Json ended = service().actions.back();
+  service().actions.pop_back();  // as if nobody had known of the request when the end was listed
+  run_for(minutes(2));
+  service().actions.front()["status"] = "InProgress";
+  service().actions.front()["lastUpdateDateTimeUtc"] = clock.utc().str();
+  run_for(seconds(20));
+  service().actions.push_back(ended);
+  run_for(minutes(2));
+  ASSERT_EQ(state_of(other), "in_progress");
+  ASSERT_EQ(state_of(late), "pending") << "the looks begin behind it";
+
+  const auto record = [this](nanoseconds ago) {
+    return process->ledger->run_blocking(ledger::Durability::Process, [this, ago](ledger::Tx &tx) {
+      return response::look_back_if_late(tx, "contoso", clock.now() - ago, clock.now());
+    });
+  };
+  ASSERT_TRUE(record(seconds(29)));
+  run_for(seconds(20));
+  EXPECT_EQ(state_of(late), "pending") << "the overlap covers that";
+  ASSERT_TRUE(record(seconds(31)));
+  run_for(seconds(20));
+  EXPECT_EQ(state_of(late), "succeeded");
 }
 
 TEST_F(Tracking, AListThatTheServiceCutsIsReadToItsEnd) {
