@@ -61,14 +61,17 @@ bool Witness::cancel_the_same(const Wish &wish, const Wish &other) const {
          action_of(wish.cancels) == action_of(other.cancels);
 }
 
-/// Whoever asks for the same may have joined, and then it is wanted for as long as he wants it.
-Instant Witness::valid_until(const Wish &wish) const {
+/// Whoever asks for the same may have joined, and then it is wanted for as long as he wants it. An undo has the action
+/// cancelled that it reverses: of that cancel, whoever asks for it or for the undo.
+Instant Witness::valid_until(const Wish &wish, bool cancel) const {
+  const auto undoes = [this](const Wish &undo, const Wish &cancelling) {
+    return cancelling.cancels >= 0 && undo.undoes(wishes_[static_cast<std::size_t>(cancelling.cancels)]);
+  };
   Instant until{0};
   for (const auto &[number, at] : asked_) {
     const Wish &other = wishes_[static_cast<std::size_t>(number)];
-    const bool undoes =
-        wish.cancels >= 0 && other.undoes(wishes_[static_cast<std::size_t>(wish.cancels)]);  // has it cancelled as well
-    if (other.number == wish.number || other.asks_the_same(wish) || cancel_the_same(wish, other) || undoes)
+    const bool by_undo = cancel && (undoes(other, wish) || undoes(wish, other));
+    if (other.number == wish.number || other.asks_the_same(wish) || cancel_the_same(wish, other) || by_undo)
       until = std::max(until, at + other.validity());
   }
   return until + late_by_;
@@ -84,7 +87,7 @@ void Witness::post_left(const std::string &marker, int wish, bool cancel) {
             fmt::format("a POST of {} left after it was {}", marker, fate.closed_by));
   if (fate.applied > 0 && !cancel)
     violate("never twice", fmt::format("a POST of {} left after the service had applied it", marker));
-  if (const Instant until = valid_until(wished); timeline_.now() > until)
+  if (const Instant until = valid_until(wished, cancel); timeline_.now() > until)
     violate("nothing sent after its time",
             fmt::format("a POST of {} left {} ms after its time had passed", marker,
                         std::chrono::ceil<milliseconds>(timeline_.now() - until).count()));

@@ -71,7 +71,7 @@ class Witness {
   void check_document(const std::string &who, const Json &document, bool ok);
   void check_answer(const Wish &wish, const Json &document);
   bool cancel_the_same(const Wish &wish, const Wish &other) const;
-  Instant valid_until(const Wish &wish) const;
+  Instant valid_until(const Wish &wish, bool cancel) const;
 
   const Timeline &timeline_;
   Trace &trace_;
