@@ -278,8 +278,9 @@ CORDON_API int32_t cordon_stop_and_quarantine(cordon_client *client, const char 
  *
  * Returns CORDON_OK only when the service said Succeeded, PENDING while it has not ended (also when wait_ms is over),
  * ACTION_FAILED, ACTION_TIMED_OUT, ACTION_CANCELLED, ACTION_REJECTED, NOT_SENT. Errors: OUTCOME_UNKNOWN while it is not
- * known whether the request arrived; NOT_FOUND, INTERRUPTED, NETWORK, TLS, UNAUTHENTICATED, PERMISSION_DENIED, SERVICE,
- * LEDGER (mde-api section 5.3). [any-thread] [blocking]
+ * known whether the request arrived; NOT_FOUND (retryable where the service may only not show the action yet),
+ * INTERRUPTED, NETWORK, TLS, UNAUTHENTICATED, PERMISSION_DENIED, SERVICE, LEDGER (mde-api sections 5.3, 6).
+ * [any-thread] [blocking]
  */
 CORDON_API int32_t cordon_poll_action(cordon_client *client, const char *action_or_request_id, const char *options_json,
                                       int32_t wait_ms, char **action_json, cordon_error **error);
@@ -293,7 +294,8 @@ CORDON_API int32_t cordon_poll_action(cordon_client *client, const char *action_
  * result_json   receives the operation's result, or the action document; free with cordon_string_free
  *
  * Status and errors as cordon_restrict_code_execution for operations that act; CORDON_OK = answered for those that
- * read. Errors: NOT_SUPPORTED for an operation that is not in the manifest. [any-thread] [blocking]
+ * read, PENDING from a sign-in that waits for its person. Errors: NOT_SUPPORTED for an operation that is not in the
+ * manifest, INVALID_STATE from cancel_action when the service does not cancel the action. [any-thread] [blocking]
  */
 CORDON_API int32_t cordon_call(cordon_client *client, const char *operation, const char *request_json,
                                int32_t timeout_ms, char **result_json, cordon_error **error);

@@ -41,6 +41,8 @@ struct Operation {
   Operation() = default;
 
   bool is_action() const { return kind == OperationKind::Action; }
+  /// It acts by ending an action of the service, and starts none of its own.
+  bool is_cancel() const { return is_action() && action_type.empty(); }
   /// The permissions that a token with `granted` lacks, as a text like "Machine.Scan and one of A, B"; "" if none.
   /// `delegated`: a person's token, whose roles and device groups count too.
   std::string missing_permissions(const std::vector<std::string> &granted, bool delegated = false) const;

@@ -45,7 +45,7 @@ std::string body_of(const Call &call) {
 
 /// What the service holds is the action that was asked for, as far as it tells.
 bool is_about(const Call &call, const MachineAction &action) {
-  if (call.operation->action_type.empty()) return equal_ignoring_case(action.id, text_or(call.request, "action_id"));
+  if (call.operation->is_cancel()) return equal_ignoring_case(action.id, text_or(call.request, "action_id"));
   return equal_ignoring_case(action.type, call.operation->action_type) &&
          equal_ignoring_case(action.machine_id, text_or(call.request, "machine_id"));
 }
@@ -95,16 +95,7 @@ PostResult interpret_response(const Call &call, const http::Response &response, 
     return PostResult(PostOutcome::Unknown, unknown_outcome(std::move(error)));
   if (status == 401) return PostResult(PostOutcome::TokenRejected, std::move(error));
   if (error.status == Status::RateLimited) return PostResult(PostOutcome::Throttled, std::move(error));
-  const bool starts_an_action = !call.operation->action_type.empty();
-  if (error.status == Status::ActionInProgress && starts_an_action)
-    return PostResult(PostOutcome::Conflict, std::move(error));
-  // For a cancel the service documents no more than this (mde-api §7); our own part of it is checked before.
-  const bool says_nothing = error.service_code.empty() || error.service_code == "BadRequest";
-  if (!starts_an_action && (error.status == Status::ActionInProgress || (status == 400 && says_nothing))) {
-    error.status = Status::InvalidState;
-    error.retryable = false;
-    error.message += "; the action may have ended, be under cancellation already or not be one to cancel: poll it";
-  }
+  if (error.status == Status::ActionInProgress) return PostResult(PostOutcome::Conflict, std::move(error));
   return PostResult(PostOutcome::Refused, std::move(error));
 }
 

@@ -157,9 +157,16 @@ bool tells_of_progress(const ErrorBody &body) {
          to_lower(body.message).find("already in progress") != std::string::npos;
 }
 
-KnownCode known_of(const ErrorBody &body, int status) {
+/// For a cancel the service documents a 400 and no more (mde-api §7); what is ours of the request is checked before.
+constexpr KnownCode kNoCancel{"", Status::InvalidState,
+                              "the service does not cancel this action: it may have ended, be under cancellation "
+                              "already, or not be one to cancel; poll it"};
+
+KnownCode known_of(const ErrorBody &body, int status, const CallContext &context) {
+  const bool cancels = context.operation != nullptr && context.operation->is_cancel();
   if (status >= 400 && status < 500 && status != 401 && status != 429 && tells_of_progress(body))
-    return known_code("ActiveRequestAlreadyExists");
+    return cancels ? kNoCancel : known_code("ActiveRequestAlreadyExists");
+  if (cancels && status == 400 && (body.code.empty() || equal_ignoring_case(body.code, "BadRequest"))) return kNoCancel;
   const KnownCode fallback = by_status(status);
   // The HTTP status decides the class of what it is unambiguous about; codes refine the rest.
   if (status == 401 || status == 429 || status >= 500 || status < 400) return fallback;
@@ -187,7 +194,7 @@ Error classify_error(const http::Response &response, const CallContext &context)
     return error;
   }
   const ErrorBody body = read_body(response.body);
-  const KnownCode known = known_of(body, response.status);
+  const KnownCode known = known_of(body, response.status, context);
   std::string message = fmt::format("{}: {}", where(context), known.remedy);
   message += advice(known, body, context);
   if (response.body.empty())
@@ -202,10 +209,6 @@ Error classify_error(const http::Response &response, const CallContext &context)
   error.message += error.service_code.empty() ? fmt::format(" (HTTP {})", response.status)
                                               : fmt::format(" (HTTP {}, {})", response.status, error.service_code);
   return error;
-}
-
-bool is_already_in_progress(const http::Response &response) {
-  return response.status >= 400 && response.status < 500 && tells_of_progress(read_body(response.body));
 }
 
 Error unreadable_answer(const http::Response &response, const CallContext &context, std::string_view problem) {

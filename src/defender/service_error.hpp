@@ -24,9 +24,6 @@ struct CallContext {
 /// it is quoted but the list of permissions and the service's one-line message where it names what is missing.
 Error classify_error(const http::Response &response, const CallContext &context);
 
-/// 400 ActiveRequestAlreadyExists, or the same told by message (mde-api §4.3).
-bool is_already_in_progress(const http::Response &response);
-
 /// The error of a GET that did not get an answer, or of a success that can't be understood.
 Error unreadable_answer(const http::Response &response, const CallContext &context, std::string_view problem);
 

@@ -26,7 +26,7 @@ bool carries_our_mark(const ledger::RequestRow &row, const MachineAction &action
 }
 
 Match match_answer(const Live &live, const MachineAction &action, std::optional<UtcTicks> not_before) {
-  if (live.operation->action_type.empty()) return Match::Ours;  // a cancel answers with the action it names
+  if (live.operation->is_cancel()) return Match::Ours;  // a cancel answers with the action it names
   if (defender::contradicts(*live.operation, live.row.parameters, action)) return Match::Other;
   if (carries_our_mark(live.row, action)) return Match::Ours;
   // Neither comment nor external id came back: then only its age can tell it from an older one.

@@ -59,7 +59,7 @@ bool Responder::may_be_taken_back(const Live &live) const {
 
 Result<Outcome> Responder::outcome_of(const Live &live, bool shows_adopted) const {
   // The document of a cancel is that of the action it names: when that succeeded, the cancelling did not.
-  const bool cancels = live.operation->is_action() && live.operation->action_type.empty();
+  const bool cancels = live.operation->is_cancel();
   const bool succeeded = live.row.state == State::Succeeded;
   const Status status = succeeded && cancels ? Status::ActionFailed : status_of(live.row.state);
   if (is_error(status) || live.given_up) {

@@ -20,11 +20,6 @@ constexpr milliseconds kSlowestLook(3'600'000);
 /// How far the clocks of the service's machines may differ: its Date and its records come from several.
 constexpr auto kServiceSkew = std::chrono::seconds(120);
 
-/// A cancel: it starts no action of its own.
-bool is_cancel(const Live &live) {
-  return live.operation->action_type.empty();
-}
-
 std::optional<UtcTicks> sent_after(const RequestRow &row) {
   return UtcTicks::parse(text_or(row.progress, "sent_after"));
 }
@@ -127,7 +122,7 @@ loop::Task<Result<bool>> Search::look(LivePtr live) {
   const std::shared_ptr<Tenant> tenant = live->tenant;  // a reload may put another in its place
   const BootTime asked = seams_.scheduler.now();
   std::vector<MachineAction> listed;
-  if (is_cancel(*live)) {  // the action itself tells
+  if (live->operation->is_cancel()) {  // the action itself tells
     std::string id = text_or(live->row.parameters, "action_id");
     Result<MachineAction> action = co_await reader_.action(*tenant, std::move(id), Lane::Normal, life_);
     if (!action) co_return fail(std::move(action.error()));
@@ -166,13 +161,11 @@ loop::Task<Result<bool>> Search::look(LivePtr live) {
 
 loop::Task<Result<void>> Search::adopt(LivePtr live, MachineAction action, BootTime asked, bool shows_marks) {
   const Clock &clock = seams_.scheduler.clock();
-  const bool adopted = !is_cancel(*live) && !carries_our_mark(live->row, action);
+  const bool adopted = !live->operation->is_cancel() && !carries_our_mark(live->row, action);
   RowChange change = [&action, &clock, adopted, asked](Tx &tx, RequestRow &row) -> Result<bool> {
     if (row.state != State::Unknown && row.state != State::Sending) return false;
     row.document["error_text"] = nullptr;
-    observe(row, action, clock.utc());
-    row.document["adopted"] = adopted;
-    return look_back_if_late(tx, row.tenant, asked, clock.now()).map([] { return true; });
+    return begin_following(tx, row, action, adopted, asked, clock);
   };
   const std::string fact = echo_fact(live->row.tenant);
   std::function<Result<void>(Tx &)> also = [&fact, shows_marks](Tx &tx) {
@@ -188,7 +181,7 @@ loop::Task<Result<void>> Search::adopt(LivePtr live, MachineAction action, BootT
 loop::Task<void> Search::judge_absent(LivePtr live) {
   const std::string client = seams_.ledger.owner();
   const Clock &clock = seams_.scheduler.clock();
-  const bool repeatable = is_cancel(*live);
+  const bool repeatable = live->operation->is_cancel();
   RowChange change = [&clock, client, repeatable](Tx &tx, RequestRow &row) -> Result<bool> {
     if (row.state != State::Unknown || row.owner != client) return false;
     Result<std::optional<std::string>> echo = tx.get_meta(echo_fact(row.tenant));

@@ -55,14 +55,12 @@ loop::Task<void> Submission::accepted(LivePtr live, defender::PostResult result,
   const MachineAction &action = result.action;
   RowChange change = [&action, &clock, &attempt, adopted](Tx &tx, RequestRow &row) -> Result<bool> {
     if (ledger::is_ended(row.state) || (is_held(row.state) && row.action_id.str() != action.id)) return false;
-    observe(row, action, clock.utc());
-    row.document["adopted"] = adopted;
-    return look_back_if_late(tx, row.tenant, attempt.began, clock.now()).map([] { return true; });
+    return begin_following(tx, row, action, adopted, attempt.began, clock);
   };
   std::string fact = carries_our_mark(live->row, action) ? echo_fact(live->row.tenant) : std::string();
   (void)co_await decide(live, std::move(change), attempt, Durability::Process, std::move(fact));
   // A cancel answers with the action that it names: whoever follows that action learns of it now.
-  if (live->operation->action_type.empty()) {
+  if (live->operation->is_cancel()) {
     const std::shared_ptr<Tenant> tenant = live->tenant;  // a reload may put another in its place
     std::vector<MachineAction> seen{action};
     (void)co_await book_.write_observations(*tenant, std::move(seen));
@@ -112,9 +110,7 @@ loop::Task<void> Submission::conflict(LivePtr live, defender::PostResult result,
     const bool adopted = !carries_our_mark(live->row, *action);
     RowChange change = [action, &clock, &attempt, adopted](Tx &tx, RequestRow &row) -> Result<bool> {
       if (row.state != State::Sending) return false;
-      observe(row, *action, clock.utc());
-      row.document["adopted"] = adopted;
-      return look_back_if_late(tx, row.tenant, attempt.began, clock.now()).map([] { return true; });
+      return begin_following(tx, row, *action, adopted, attempt.began, clock);
     };
     (void)co_await decide(live, std::move(change), attempt, Durability::Process);
     co_return;

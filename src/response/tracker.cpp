@@ -47,6 +47,13 @@ struct Tracker::Turn {
   ledger::Lease lease;
 };
 
+Result<bool> begin_following(Tx &tx, RequestRow &row, const MachineAction &action, bool adopted, BootTime asked,
+                             const Clock &clock) {
+  observe(row, action, clock.utc());
+  row.document["adopted"] = adopted;
+  return look_back_if_late(tx, row.tenant, asked, clock.now()).map([] { return true; });
+}
+
 Result<void> look_back_if_late(Tx &tx, const std::string &tenant, BootTime asked, BootTime now) {
   // What changed behind the answer is within the overlap still, less the time that a change may be listed late.
   return now - asked < kOverlap / 2 ? Result<void>() : tx.put_meta(late_fact(tenant), "yes");

@@ -63,6 +63,11 @@ class Tracker {
 /// reads in the quota stays small.
 milliseconds track_interval(const Timing &timing, std::int64_t in_flight);
 
+/// In the transaction that first records the request's action: writes what the service said of it, and looks back if
+/// that is late. `adopted`: another one has made it. True, for a RowChange.
+Result<bool> begin_following(ledger::Tx &tx, ledger::RequestRow &row, const defender::MachineAction &action,
+                             bool adopted, BootTime asked, const Clock &clock);
+
 /// For the transaction that first records an action as being in flight. `asked`: when the call began whose answer told
 /// of it. If that was long ago, whoever follows the tenant may have listed and passed over what has become of it
 /// meanwhile: his next look begins at the oldest action in flight again.

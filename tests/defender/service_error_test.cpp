@@ -55,11 +55,13 @@ TEST(ServiceError, AListOfPermissionsIsShownOnlyWhenItLooksLikeOne) {
 }
 
 TEST(ServiceError, ProgressIsRecognisedByCodeOrMessage) {
-  EXPECT_TRUE(is_already_in_progress(response(400, R"({"error":{"code":"ActiveRequestAlreadyExists","message":""}})")));
-  EXPECT_TRUE(
-      is_already_in_progress(response(400, R"({"error":{"code":"X","message":"Action is already in progress"}})")));
-  EXPECT_FALSE(is_already_in_progress(response(400, R"({"error":{"code":"BadRequest","message":"no"}})")));
-  EXPECT_FALSE(is_already_in_progress(response(500, R"({"error":{"code":"ActiveRequestAlreadyExists"}})")));
+  const auto tells_of_progress = [](int status, const char *body) {
+    return classify_error(response(status, body), CallContext()).status == Status::ActionInProgress;
+  };
+  EXPECT_TRUE(tells_of_progress(400, R"({"error":{"code":"ActiveRequestAlreadyExists","message":""}})"));
+  EXPECT_TRUE(tells_of_progress(400, R"({"error":{"code":"X","message":"Action is already in progress"}})"));
+  EXPECT_FALSE(tells_of_progress(400, R"({"error":{"code":"BadRequest","message":"no"}})"));
+  EXPECT_FALSE(tells_of_progress(500, R"({"error":{"code":"ActiveRequestAlreadyExists"}})"));
 }
 
 }  // namespace

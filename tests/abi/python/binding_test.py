@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import time
+import threading
 import unittest
 import warnings
 from pathlib import Path
@@ -301,7 +301,10 @@ class Stopped(unittest.TestCase):
     """A handler raises while the library makes something; it is made to its end, and then nobody is there to take it."""
 
     def setUp(self):
+        self.raised = threading.Event()
+
         def raising(*_):
+            self.raised.set()
             raise Stop
 
         before = signal.signal(signal.SIGALRM, raising)
@@ -315,7 +318,7 @@ class Stopped(unittest.TestCase):
         def stopped(*arguments):
             status = real(*arguments)
             os.kill(os.getpid(), signal.SIGALRM)
-            time.sleep(0.2)
+            self.raised.wait(60)
             return status
 
         return mock.patch.object(library, name, stopped)
